@@ -1,0 +1,1 @@
+"""Replicate's HTTP API, one file per section of its reference."""

@@ -1,0 +1,1 @@
+"""Decisions and words: no I/O, no clock, no asyncio."""

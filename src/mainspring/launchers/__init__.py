@@ -1,0 +1,71 @@
+"""The socket between the platform and the place where a model runs: a URL that speaks Cog comes back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchSpec:
+    """What to start.
+
+    source: the version's unpacked source tree, with `.cog/openapi_schema.json` in it; shared, never written.
+    environment: a virtual environment that holds the model's packages, `cog` and `coglet`.
+    predictor: `file.py:Name`, relative to source. slots: predictions at once (COG_MAX_CONCURRENCY).
+    devices: GPU indexes given to it, for CUDA_VISIBLE_DEVICES.
+    """
+
+    instance_id: str
+    source: Path
+    environment: Path
+    predictor: str
+    slots: int = 1
+    env: dict[str, str] = field(default_factory=dict)
+    devices: tuple[int, ...] = ()
+    cpus: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """A started instance. address: host:port; workdir: its private directory, removed when it ends.
+
+    inbox and outbox are directories under workdir: files that the platform hands to a prediction and files
+    that a prediction hands out. pid leads its own process group; pid_started_at is the kernel's start time of
+    that pid in clock ticks since boot, so that a reused pid is never mistaken for it.
+    """
+
+    address: str
+    pid: int
+    pid_started_at: int
+    workdir: Path
+
+    @property
+    def inbox(self) -> Path:
+        """Directory for input files; the model can read it."""
+        return self.workdir / "inbox"
+
+    @property
+    def outbox(self) -> Path:
+        """Directory that output files appear in."""
+        return self.workdir / "outbox"
+
+
+class Launcher(Protocol):
+    """Starts and ends instances."""
+
+    async def launch(self, spec: LaunchSpec) -> Launched:
+        """Start an instance and return at once, before it is ready. Raises LaunchError."""
+
+    async def terminate(self, instance: Launched, grace_s: float) -> None:
+        """Ask it to stop, kill its whole process group after `grace_s`, remove its workdir. Idempotent."""
+
+    def alive(self, instance: Launched) -> bool:
+        """Whether its process still runs."""
+
+    def setup_logs(self, instance: Launched) -> str:
+        """What it printed outside predictions so far, newest 64 kB."""
+
+    async def reap(self, pid: int, pid_started_at: int) -> None:
+        """End what an earlier server left behind, if that pid still is that process."""

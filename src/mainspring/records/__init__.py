@@ -1,0 +1,1 @@
+"""Every durable fact and each guarded statement that changes one: SQL, written once."""

@@ -1,0 +1,94 @@
+"""One frozen Settings from defaults, a TOML file and the environment (in that order of strength).
+
+Each field can be set as `name = value` in the file given by `--config`, or as `MAINSPRING_NAME` in the
+environment; the command line wins over both.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from mainspring.core.errors import MainspringError
+
+
+class SettingsError(MainspringError):
+    """A setting has a value that can't be used."""
+
+
+def _doc(default: Any, text: str) -> Any:
+    return field(default=default, metadata={"doc": text})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything an operator can choose. Times are seconds, sizes bytes."""
+
+    host: str = _doc("127.0.0.1", "Address that both listeners bind.")
+    port: int = _doc(8585, "Port of the HTTP listener.")
+    tls_port: int = _doc(8586, "Port of the HTTPS listener.")
+    data: Path = _doc(Path("data"), "Directory of the ledger, files, environments, certificates and logs.")
+    account: str = _doc("mainspring", "Name of the account that the first start makes.")
+    durable: bool = _doc(False, "Survive power loss, not only a crash: flush each commit to the disk.")
+    grace_s: float = _doc(30.0, "How long running predictions may go on after SIGTERM.")
+    idle_timeout_s: float = _doc(60.0, "How long an instance without work is kept, unless its model says otherwise.")
+    setup_timeout_s: float = _doc(600.0, "How long a model may take to become ready.")
+    run_timeout_s: float = _doc(1800.0, "How long one prediction may run.")
+    build_timeout_s: float = _doc(1800.0, "How long the environment of a version may take to build.")
+    schema_timeout_s: float = _doc(120.0, "How long reading a model's signature may take.")
+    max_attempts: int = _doc(3, "How often a prediction is started in all when its instance is lost.")
+    max_instances: int = _doc(8, "Most instances of one version, unless its model says otherwise.")
+    max_queue: int = _doc(10_000, "Most predictions that may wait for one version.")
+    instance_memory: int = _doc(1 << 30, "Memory that one instance is taken to need, unless its model says otherwise.")
+    max_upload: int = _doc(100 << 20, "Largest file that the files API takes.")
+    max_body: int = _doc(100 << 20, "Largest JSON body.")
+    max_source: int = _doc(4 << 30, "Largest packed model source that a push may upload.")
+    file_ttl_s: float = _doc(86_400.0, "How long an uploaded file is kept.")
+    isolate: str = _doc("auto", "Confine model processes: auto (where the kernel can), require, or off.")
+    private_urls: bool = _doc(False, "Let inputs name URLs on private addresses and on this machine.")
+    bundled: str = _doc("", "Directories of models to push at start, separated by colons.")
+    log_level: str = _doc("info", "debug, info, warning or error.")
+
+
+def load_settings(
+    file: Path | None = None, environ: Mapping[str, str] = os.environ, **given: Any
+) -> Settings:
+    """Settings from `file`, then `MAINSPRING_*` of `environ`, then `given` (None is not given).
+
+    Raises SettingsError, which names the setting and where it came from.
+    """
+    settings = Settings()
+    known = {f.name: f for f in fields(Settings)}
+    for source, values in (
+        (str(file), _read(file) if file else {}),
+        ("environment", {k: environ[f"MAINSPRING_{k.upper()}"] for k in known if f"MAINSPRING_{k.upper()}" in environ}),
+        ("command line", {k: v for k, v in given.items() if v is not None}),
+    ):
+        for name, value in values.items():
+            if name not in known:
+                raise SettingsError(f"{source}: no such setting: {name}")
+            settings = replace(settings, **{name: _convert(name, value, getattr(settings, name), source)})
+    return settings
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text())
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{file}: {error}") from error
+
+
+def _convert(name: str, value: Any, default: Any, source: str) -> Any:
+    if isinstance(default, bool):
+        words = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+        if str(value).lower() in words:
+            return words[str(value).lower()]
+        raise SettingsError(f"{source}: {name} must be true or false, not {value!r}")
+    try:
+        return type(default)(value) if not isinstance(default, Path) else Path(value).expanduser()
+    except (TypeError, ValueError) as error:
+        raise SettingsError(f"{source}: {name} can't be {value!r}") from error

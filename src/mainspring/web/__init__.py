@@ -1,0 +1,1 @@
+"""Pages; the browser uses the public API."""
