@@ -1,0 +1,33 @@
+"""Identifiers and capability strings; randomness and time are arguments."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+_CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
+Random = Callable[[int], bytes]
+
+
+def new_id(now: datetime, random: Random = secrets.token_bytes) -> str:
+    """26 lowercase characters: 48 bits of milliseconds, then 80 random bits; ids sort by time."""
+    value = (int(now.timestamp() * 1000) << 80) | int.from_bytes(random(10), "big")
+    return "".join(_CROCKFORD[(value >> shift) & 31] for shift in range(125, -1, -5))
+
+
+def new_capability(random: Random = secrets.token_bytes) -> str:
+    """52 lowercase base32 characters of 256 random bits: whoever has the string has the right."""
+    return base64.b32encode(random(32)).decode().rstrip("=").lower()
+
+
+def rfc3339(at: datetime) -> str:
+    """UTC with microseconds and Z, so that text order is time order."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def parse_time(text: str) -> datetime:
+    """The moment that an ISO 8601 text names; UTC when it names no zone. Raises ValueError."""
+    at = datetime.fromisoformat(text)
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -1,0 +1,160 @@
+"""SQLite: one thread writes and commits in groups, others read; WAL lets both go on at once."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from mainspring.database import Params, Row, Statement
+
+_GROUP = 256
+_CHECKPOINT_EVERY = 2_000
+Results = Sequence[Sequence[Row]]
+
+
+@dataclass(slots=True)
+class _Transaction:
+    statements: tuple[Statement, ...]
+    done: asyncio.Future[Results]
+    results: Results = ()
+    error: Exception | None = None
+
+
+class SqliteDatabase:
+    """A Database in one file. Opened in the running event loop, which gets the results."""
+
+    def __init__(self, path: Path, *, durable: bool = False) -> None:
+        self._path = path
+        self._durable = durable
+        self._loop = asyncio.get_running_loop()
+        self._inbox: queue.SimpleQueue[_Transaction | None] = queue.SimpleQueue()
+        self._local = threading.local()
+        self._connections: list[sqlite3.Connection] = []
+        self._writer = self._connect()
+        self._writer.executescript(files("mainspring.database").joinpath("schema.sql").read_text())
+        self._readers = ThreadPoolExecutor(2, thread_name_prefix="ledger-read")
+        self._thread = threading.Thread(target=self._write_loop, name="ledger-write", daemon=True)
+        self._thread.start()
+        self._closed = False
+
+    async def write(self, *statements: Statement) -> Results:
+        """Run the statements as one transaction; resolves after the commit of the group it fell into."""
+        transaction = _Transaction(statements, self._loop.create_future())
+        if self._closed:
+            raise sqlite3.ProgrammingError("the ledger is closed")
+        self._inbox.put(transaction)
+        return await transaction.done
+
+    async def fetch(self, sql: str, params: Params | None = None) -> Sequence[Row]:
+        """Read committed rows."""
+        return await self._loop.run_in_executor(self._readers, self._read, sql, params or {})
+
+    async def close(self) -> None:
+        """Commit what was handed in, then close every connection."""
+        if self._closed:
+            return
+        self._closed = True
+        self._inbox.put(None)
+        await asyncio.to_thread(self._thread.join)
+        await asyncio.to_thread(self._readers.shutdown)
+        for connection in self._connections:
+            connection.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._path, isolation_level=None, check_same_thread=False, cached_statements=256, timeout=30
+        )
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {'FULL' if self._durable else 'NORMAL'}")
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
+        connection.execute("PRAGMA cache_size = -8000")
+        self._connections.append(connection)
+        return connection
+
+    def _read(self, sql: str, params: Params) -> Sequence[Row]:
+        connection = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = self._connect()
+        return connection.execute(sql, params).fetchall()  # type: ignore[no-any-return]
+
+    def _checkpoint(self) -> None:
+        self._read("PRAGMA wal_checkpoint(PASSIVE)", {})
+
+    def _write_loop(self) -> None:
+        written = 0
+        while (first := self._inbox.get()) is not None:
+            group, closing = self._drain(first)
+            self._commit(group)
+            self._loop.call_soon_threadsafe(_resolve, group)
+            written += len(group)
+            if closing:
+                return
+            if written >= _CHECKPOINT_EVERY:
+                written = 0
+                self._readers.submit(self._checkpoint)
+
+    def _drain(self, first: _Transaction) -> tuple[list[_Transaction], bool]:
+        group = [first]
+        while len(group) < _GROUP:
+            try:
+                item = self._inbox.get_nowait()
+            except queue.Empty:
+                break
+            if item is None:
+                return group, True
+            group.append(item)
+        return group, False
+
+    def _commit(self, group: list[_Transaction]) -> None:
+        try:
+            self._writer.execute("BEGIN IMMEDIATE")
+            for transaction in group:
+                self._apply(transaction)
+            self._writer.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+            for transaction in group:
+                transaction.error = transaction.error or error
+
+    def _apply(self, transaction: _Transaction) -> None:
+        execute = self._writer.execute
+        single = len(transaction.statements) == 1
+        if not single:
+            execute("SAVEPOINT one")
+        results: list[Sequence[Row]] = []
+        try:
+            for statement in transaction.statements:
+                rows = execute(statement.sql, statement.params).fetchall()
+                if statement.guard and not rows:
+                    execute("ROLLBACK TO one")
+                    results = [()] * len(transaction.statements)
+                    break
+                results.append(rows)
+        except sqlite3.Error as error:
+            if not self._writer.in_transaction:
+                raise
+            transaction.error = error
+            if not single:
+                execute("ROLLBACK TO one")
+        if not single:
+            execute("RELEASE one")
+        transaction.results = results
+
+
+def _resolve(group: list[_Transaction]) -> None:
+    for transaction in group:
+        if transaction.done.done():
+            continue
+        if transaction.error is not None:
+            transaction.done.set_exception(transaction.error)
+        else:
+            transaction.done.set_result(transaction.results)
