@@ -135,7 +135,8 @@ class SqliteDatabase:
             for statement in transaction.statements:
                 rows = execute(statement.sql, statement.params).fetchall()
                 if statement.guard and not rows:
-                    execute("ROLLBACK TO one")
+                    if not single:
+                        execute("ROLLBACK TO one")
                     results = [()] * len(transaction.statements)
                     break
                 results.append(rows)

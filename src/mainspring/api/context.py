@@ -1,0 +1,61 @@
+"""What a handler works with, and who calls it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from mainspring.core.errors import NotFound, Unauthenticated
+from mainspring.database import Database
+from mainspring.database.hints import Hints
+from mainspring.objects import Objects
+from mainspring.records.accounts import Account, Accounts
+from mainspring.records.catalog import Catalog
+from mainspring.records.feed import Feed
+from mainspring.records.files import Files
+from mainspring.records.predictions import Predictions
+from mainspring.records.vault import Vault
+from mainspring.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The parts of the platform that the API touches."""
+
+    settings: Settings
+    database: Database
+    hints: Hints
+    objects: Objects
+    vault: Vault
+    feed: Feed
+    accounts: Accounts
+    catalog: Catalog
+    predictions: Predictions
+    files: Files
+
+
+def context(request: Request) -> Context:
+    """The platform behind this app."""
+    found: Context = request.app.state.context
+    return found
+
+
+async def authenticate(request: Request) -> Account:
+    """The account whose token the request carries, as `Bearer` or `Token`. Raises Unauthenticated."""
+    header = request.headers.get("authorization", "")
+    scheme, _, token = header.partition(" ")
+    if not header:
+        raise Unauthenticated("You did not pass an authentication token")
+    if scheme.lower() not in ("bearer", "token"):
+        raise Unauthenticated
+    account = await context(request).accounts.by_token(token.strip())
+    if account is None:
+        raise Unauthenticated
+    return account
+
+
+def own(account: Account, owner: str) -> None:
+    """Refuse what belongs to somebody else, as if it were not there."""
+    if account.username != owner:
+        raise NotFound

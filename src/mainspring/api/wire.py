@@ -1,0 +1,113 @@
+"""Requests in, replies out: JSON by msgspec, faults as problem+json, absolute URLs that follow the listener."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any, TypeVar
+from urllib.parse import parse_qs, urlencode
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from mainspring.core.errors import ApiError, InvalidField, InvalidInput, InvalidRequest, TooLarge
+
+T = TypeVar("T")
+_encoder = msgspec.json.Encoder()
+PAGE = 100
+
+
+class Body(msgspec.Struct, forbid_unknown_fields=True):
+    """Base of request bodies: a key that nobody reads is a mistake worth telling."""
+
+
+def reply(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A JSON reply; like Replicate's, it ends with a newline."""
+    return Response(_encoder.encode(value) + b"\n", status, headers, "application/json")
+
+
+def problem(error: ApiError) -> Response:
+    """The fault as application/problem+json."""
+    return Response(
+        _encoder.encode(error.problem()) + b"\n", error.status, media_type="application/problem+json"
+    )
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The whole body. Raises TooLarge past limit bytes, before the rest is read."""
+    declared = request.headers.get("content-length", "0")
+    if declared.isdigit() and int(declared) > limit:
+        raise TooLarge(f"Request bodies must be at most {limit} bytes")
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise TooLarge(f"Request bodies must be at most {limit} bytes")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def decode(raw: bytes, kind: type[T]) -> T:
+    """The body as `kind`. Raises InvalidRequest for broken JSON, InvalidInput for a wrong shape."""
+    try:
+        return msgspec.json.decode(raw or b"{}", type=kind)
+    except msgspec.ValidationError as error:
+        raise InvalidInput([_field(str(error))]) from error
+    except msgspec.DecodeError as error:
+        raise InvalidRequest(f"The request body is not valid JSON: {error}") from error
+    except UnicodeDecodeError as error:
+        raise InvalidRequest("The request body is not valid UTF-8") from error
+
+
+def _field(message: str) -> InvalidField:
+    """msgspec's message in gojsonschema's vocabulary."""
+    text, _, where = message.partition(" - at `$")
+    path = where.rstrip("`").lstrip(".")
+    if "missing required field" in text:
+        name = text.split("`")[1]
+        return InvalidField("required", path, f"{name} is required")
+    if "unknown field" in text:
+        name = text.split("`")[1]
+        return InvalidField("additional_property_not_allowed", path, f"Additional property {name} is not allowed")
+    return InvalidField("invalid_type", path, f"{path or 'body'}: {text}")
+
+
+def base_url(request: Request) -> str:
+    """Scheme and host that the client called, without a trailing slash."""
+    host = request.headers.get("host") or "localhost"
+    return f"{request.url.scheme}://{host}"
+
+
+def page(
+    request: Request, results: list[Any], *, next_cursor: str | None, previous_cursor: str | None
+) -> dict[str, Any]:
+    """Replicate's page: absolute next and previous URLs with opaque cursors."""
+    return {
+        "next": _with_cursor(request, next_cursor),
+        "previous": _with_cursor(request, previous_cursor),
+        "results": results,
+    }
+
+
+def cursor(request: Request) -> tuple[str, str] | None:
+    """(direction "n" or "p", position) of the asked page. Raises InvalidRequest for one that is not ours."""
+    text = request.query_params.get("cursor")
+    if not text:
+        return None
+    try:
+        plain = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
+    except (ValueError, UnicodeDecodeError) as error:
+        raise InvalidRequest("Invalid cursor") from error
+    direction, _, position = plain.partition("=")
+    if direction not in ("n", "p") or not position:
+        raise InvalidRequest("Invalid cursor")
+    return direction, position
+
+
+def _with_cursor(request: Request, position: str | None) -> str | None:
+    if position is None:
+        return None
+    encoded = base64.urlsafe_b64encode(position.encode()).decode().rstrip("=")
+    query = {k: v[-1] for k, v in parse_qs(request.url.query).items()} | {"cursor": encoded}
+    return f"{base_url(request)}{request.scope['path']}?{urlencode(query)}"
