@@ -69,7 +69,9 @@ def _field(message: str) -> InvalidField:
         return InvalidField("required", path, f"{name} is required")
     if "unknown field" in text:
         name = text.split("`")[1]
-        return InvalidField("additional_property_not_allowed", path, f"Additional property {name} is not allowed")
+        return InvalidField(
+            "additional_property_not_allowed", path, f"Additional property {name} is not allowed"
+        )
     return InvalidField("invalid_type", path, f"{path or 'body'}: {text}")
 
 

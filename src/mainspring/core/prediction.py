@@ -1,0 +1,98 @@
+"""A prediction's life: its states, who may follow whom, and the record itself.
+
+starting ──claim──▶ processing ──▶ succeeded | failed | canceled
+   │  ▲                  │
+   │  └──instance lost───┘ (while attempts remain)
+   └──▶ canceled (by its user) | aborted (its deadline passed) | failed (no instance could be made ready)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Status(StrEnum):
+    """Replicate's words for where a prediction is."""
+
+    STARTING = "starting"
+    PROCESSING = "processing"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    ABORTED = "aborted"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether nothing can change it any more."""
+        return not TRANSITIONS[self]
+
+
+TRANSITIONS: dict[Status, frozenset[Status]] = {
+    Status.STARTING: frozenset({Status.PROCESSING, Status.CANCELED, Status.ABORTED, Status.FAILED}),
+    Status.PROCESSING: frozenset({Status.STARTING, Status.SUCCEEDED, Status.FAILED, Status.CANCELED}),
+    Status.SUCCEEDED: frozenset(),
+    Status.FAILED: frozenset(),
+    Status.CANCELED: frozenset(),
+    Status.ABORTED: frozenset(),
+}
+
+
+def guard(target: Status, source: Status | None = None) -> str:
+    """The SQL condition under which a row may become `target`: generated, so that it can't drift.
+
+    source narrows it to one of the states that may. Raises ValueError for a change that the table lacks.
+    """
+    sources = [s for s in Status if target in TRANSITIONS[s] and source in (None, s)]
+    if not sources:
+        raise ValueError(f"nothing becomes {target} from {source or 'any state'}")
+    return "status IN ({})".format(", ".join(f"'{s}'" for s in sources))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """One row of the ledger. input, output and metrics are JSON text; times are RFC 3339 text.
+
+    queue is `owner/name:version`. secrets holds sealed input values until the end. (instance_id, attempt) says
+    who runs it. `output` names files as `mainspring-output://…`, which replies turn into URLs.
+    """
+
+    id: str
+    account: str
+    model: str
+    version: str
+    queue: str
+    source: str
+    status: Status
+    input: str
+    secrets: str | None = None
+    output: str | None = None
+    logs: str = ""
+    error: str | None = None
+    metrics: str | None = None
+    webhook: str | None = None
+    webhook_events_filter: str | None = None
+    created_at: str
+    started_at: str | None = None
+    completed_at: str | None = None
+    deadline: str | None = None
+    cancel_requested_at: str | None = None
+    instance_id: str | None = None
+    attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a run ended: a terminal status with what it left. output and metrics are JSON text."""
+
+    status: Status
+    output: str | None = None
+    error: str | None = None
+    logs: str = ""
+    metrics: str | None = None
+
+
+def metrics_of(model_metrics: dict[str, Any], predict_s: float, total_s: float) -> dict[str, Any]:
+    """The model's own metrics and ours; ours win."""
+    return {**model_metrics, "predict_time": round(predict_s, 6), "total_time": round(total_s, 6)}

@@ -1,0 +1,103 @@
+"""What predictions of this process say right now: a tee for those who wait or read along.
+
+The ledger stays the truth. A reader that finds nothing here reads rows instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from mainspring.core.prediction import Prediction
+
+
+class Live:
+    """One prediction on its way. chunks are raw JSON values in order; logs are texts in order."""
+
+    __slots__ = ("_waiting", "chunks", "final", "logs", "started_at")
+
+    def __init__(self) -> None:
+        self.chunks: list[bytes] = []
+        self.logs: list[str] = []
+        self.final: Prediction | None = None
+        self.started_at: str | None = None
+        self._waiting: list[asyncio.Future[None]] = []
+
+    def say(self, chunks: Sequence[bytes], logs: Sequence[str]) -> None:
+        """Add what arrived and wake readers."""
+        self.chunks.extend(chunks)
+        self.logs.extend(logs)
+        self._wake()
+
+    def restart(self) -> None:
+        """Forget what a lost attempt said."""
+        self.chunks.clear()
+        self.logs.clear()
+        self.started_at = None
+
+    def end(self, final: Prediction) -> None:
+        """Tell everybody that it is over."""
+        self.final = final
+        self._wake()
+
+    async def changed(self, timeout_s: float) -> None:
+        """Return at the next word of it, or after timeout_s."""
+        if self.final is not None:
+            return
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        self._waiting.append(future)
+        handle = loop.call_later(timeout_s, _release, future)
+        try:
+            await future
+        finally:
+            handle.cancel()
+
+    async def ended(self, timeout_s: float) -> Prediction | None:
+        """The ended prediction, or None when timeout_s passed first."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + timeout_s
+        while self.final is None and (left := until - loop.time()) > 0:
+            await self.changed(left)
+        return self.final
+
+    def _wake(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for future in waiting:
+            _release(future)
+
+
+class Feed:
+    """Every prediction that was made or is run by this process and has not ended."""
+
+    def __init__(self) -> None:
+        self._live: dict[str, Live] = {}
+
+    def open(self, prediction_id: str) -> Live:
+        """The prediction's tee, made when it is not there."""
+        live = self._live.get(prediction_id)
+        if live is None:
+            live = self._live[prediction_id] = Live()
+        return live
+
+    def get(self, prediction_id: str) -> Live | None:
+        """The prediction's tee, if this process has one."""
+        return self._live.get(prediction_id)
+
+    def close(self, final: Prediction) -> None:
+        """End the tee; those who hold it see the end, later readers read the ledger."""
+        live = self._live.pop(final.id, None)
+        if live is not None:
+            live.end(final)
+
+    def drop(self, prediction_id: str) -> None:
+        """Forget a prediction that was never stored."""
+        self._live.pop(prediction_id, None)
+
+    def __len__(self) -> int:
+        return len(self._live)
+
+
+def _release(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

@@ -1,0 +1,116 @@
+"""Instances in the ledger: where each running copy of a version is, and in which state.
+
+booting ──▶ ready ──▶ stopping ──▶ ended; any of them ──▶ ended when its process is gone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from mainspring.database import Database, Row, Statement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """One copy of a version on this machine. devices: GPU indexes; memory: bytes set aside for it."""
+
+    id: str
+    queue: str
+    model: str
+    version: str
+    state: str
+    devices: tuple[int, ...]
+    memory: int
+    slots: int
+    address: str | None = None
+    pid: int | None = None
+    pid_started_at: int | None = None
+    created_at: str
+    ready_at: str | None = None
+    last_used_at: str
+    ended_at: str | None = None
+    reason: str | None = None
+    setup_logs: str = ""
+
+
+_COLUMNS = tuple(f.name for f in fields(Instance))
+_ALL = ", ".join(_COLUMNS)
+
+ADD = f"INSERT INTO instances ({_ALL}) VALUES ({', '.join(':' + c for c in _COLUMNS)})"
+LIVE = f"SELECT {_ALL} FROM instances WHERE state <> 'ended' ORDER BY created_at"
+LAUNCHED = """
+    UPDATE instances SET address = :address, pid = :pid, pid_started_at = :pid_started_at
+    WHERE id = :id AND state = 'booting' RETURNING id"""
+READY = """
+    UPDATE instances SET state = 'ready', ready_at = :now, last_used_at = :now, setup_logs = :logs
+    WHERE id = :id AND state = 'booting' RETURNING id"""
+USED = "UPDATE instances SET last_used_at = :now WHERE id = :id AND state = 'ready'"
+STOP = """
+    UPDATE instances SET state = 'stopping', reason = :reason WHERE id = :id AND state IN ('booting', 'ready')
+    AND NOT EXISTS (SELECT 1 FROM predictions WHERE instance_id = :id AND status = 'processing') RETURNING id"""
+DRAIN = """
+    UPDATE instances SET state = 'stopping', reason = :reason WHERE id = :id AND state IN ('booting', 'ready')
+    RETURNING id"""
+END = """
+    UPDATE instances SET state = 'ended', ended_at = :now, reason = coalesce(reason, :reason), setup_logs = :logs
+    WHERE id = :id AND state <> 'ended' RETURNING id"""
+PRUNE = "DELETE FROM instances WHERE state = 'ended' AND ended_at < :before"
+
+
+class Instances:
+    """The instances of the ledger."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, instance: Instance) -> None:
+        """Store a decision to boot."""
+        row = {c: getattr(instance, c) for c in _COLUMNS}
+        await self._database.write(Statement(ADD, row | {"devices": json.dumps(instance.devices)}))
+
+    async def live(self) -> list[Instance]:
+        """Every instance that has not ended, oldest first."""
+        return [_instance(row) for row in await self._database.fetch(LIVE)]
+
+    async def launched(self, instance_id: str, address: str, pid: int, pid_started_at: int) -> bool:
+        """Note its process; False when it is no longer wanted."""
+        return await self._change(
+            LAUNCHED, id=instance_id, address=address, pid=pid, pid_started_at=pid_started_at
+        )
+
+    async def ready(self, instance_id: str, logs: str, now: str) -> bool:
+        """Setup is done; False when it is no longer wanted."""
+        return await self._change(READY, id=instance_id, logs=logs, now=now)
+
+    async def used(self, instance_id: str, now: str) -> None:
+        """It worked until now."""
+        await self._database.write(Statement(USED, {"id": instance_id, "now": now}))
+
+    async def stop(self, instance_id: str, reason: str) -> bool:
+        """Let it go if it runs nothing; False when it does, or is going already."""
+        return await self._change(STOP, id=instance_id, reason=reason)
+
+    async def drain(self, instance_id: str, reason: str) -> bool:
+        """Let it go when what it runs has ended."""
+        return await self._change(DRAIN, id=instance_id, reason=reason)
+
+    async def end(self, instance_id: str, reason: str, logs: str, now: str) -> bool:
+        """Its process is gone; False when that was known."""
+        return await self._change(END, id=instance_id, reason=reason, logs=logs, now=now)
+
+    async def prune(self, before: str) -> None:
+        """Forget instances that ended before a time."""
+        await self._database.write(Statement(PRUNE, {"before": before}))
+
+    async def _change(self, sql: str, **params: Any) -> bool:
+        (rows,) = await self._database.write(Statement(sql, params))
+        return bool(rows)
+
+
+def _instance(row: Row) -> Instance:
+    given = {c: row[c] for c in _COLUMNS}
+    devices: Sequence[int] = json.loads(given["devices"])
+    return Instance(**{**given, "devices": tuple(devices)})

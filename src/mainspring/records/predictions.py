@@ -1,0 +1,189 @@
+"""Predictions in the ledger: each change of state is one guarded statement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from mainspring.core.prediction import Outcome, Prediction, Status, guard
+from mainspring.database import Database, Row, Statement
+
+_COLUMNS = tuple(f.name for f in fields(Prediction))
+_ALL = ", ".join(_COLUMNS)
+
+CREATE = f"INSERT INTO predictions ({_ALL}) VALUES ({', '.join(':' + c for c in _COLUMNS)})"
+COUNT_RUN = "UPDATE models SET run_count = run_count + 1 WHERE owner = :owner AND name = :name"
+GET = f"SELECT {_ALL} FROM predictions WHERE id = :id"
+NEWER = (
+    f"SELECT {_ALL} FROM predictions WHERE account = :account AND id > :position"
+    " AND (:after IS NULL OR created_at >= :after) AND (:before IS NULL OR created_at < :before)"
+    " AND (:source IS NULL OR source = :source) ORDER BY id LIMIT :limit"
+)
+OLDER = (
+    f"SELECT {_ALL} FROM predictions WHERE account = :account AND id < :position"
+    " AND (:after IS NULL OR created_at >= :after) AND (:before IS NULL OR created_at < :before)"
+    " AND (:source IS NULL OR source = :source) ORDER BY id DESC LIMIT :limit"
+)
+CLAIM = f"""
+    UPDATE predictions SET status = 'processing', started_at = :now, instance_id = :instance, attempt = attempt + 1
+    WHERE {guard(Status.PROCESSING)} AND id IN (
+        SELECT id FROM predictions WHERE queue = :queue AND status = 'starting' ORDER BY id LIMIT :limit)
+    AND EXISTS (SELECT 1 FROM instances WHERE id = :instance AND state = 'ready')
+    RETURNING {_ALL}"""
+SAY = """
+    INSERT INTO progress (prediction_id, attempt, beat, chunks, logs)
+    SELECT :id, :attempt, :beat, :chunks, :logs WHERE EXISTS
+        (SELECT 1 FROM predictions WHERE id = :id AND attempt = :attempt AND status = 'processing')"""
+SAID = "SELECT chunks, logs FROM progress WHERE prediction_id = :id AND attempt = :attempt ORDER BY beat"
+FORGET = "DELETE FROM progress WHERE prediction_id = :id"
+_END = "SET status = :status, output = :output, error = :error, logs = :logs, metrics = :metrics, completed_at = :now"
+FINISH = f"""
+    UPDATE predictions {_END}, secrets = NULL
+    WHERE id = :id AND instance_id = :instance AND attempt = :attempt AND status = 'processing'
+    RETURNING {_ALL}"""
+END_WAITING = f"""
+    UPDATE predictions SET status = :status, error = :error, logs = :logs, completed_at = :now, secrets = NULL
+    WHERE id = :id AND status = 'starting' RETURNING {_ALL}"""
+FAIL_QUEUE = f"""
+    UPDATE predictions SET status = 'failed', error = :error, logs = :logs, completed_at = :now, secrets = NULL
+    WHERE queue = :queue AND {guard(Status.FAILED, Status.STARTING)} RETURNING {_ALL}"""
+REQUEUE = f"""
+    UPDATE predictions SET status = 'starting', started_at = NULL, instance_id = NULL
+    WHERE instance_id = :instance AND {guard(Status.STARTING)} AND attempt < :attempts
+    AND cancel_requested_at IS NULL RETURNING {_ALL}"""
+GIVE_UP = f"""
+    UPDATE predictions SET status = CASE WHEN cancel_requested_at IS NULL THEN 'failed' ELSE 'canceled' END,
+        error = CASE WHEN cancel_requested_at IS NULL THEN :error END, completed_at = :now, secrets = NULL
+    WHERE instance_id = :instance AND status = 'processing' RETURNING {_ALL}"""
+ASK_CANCEL = f"""
+    UPDATE predictions SET cancel_requested_at = :now
+    WHERE id = :id AND status = 'processing' AND cancel_requested_at IS NULL RETURNING {_ALL}"""
+DUE = f"""
+    SELECT {_ALL} FROM predictions WHERE deadline IS NOT NULL AND deadline <= :now
+    AND status IN ('starting', 'processing')"""
+WAITING = """
+    SELECT queue, count(*) AS waiting, min(created_at) AS oldest FROM predictions
+    WHERE status = 'starting' GROUP BY queue"""
+RUNNING = "SELECT instance_id, count(*) AS running FROM predictions WHERE status = 'processing' GROUP BY instance_id"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What waits in one queue. oldest is when its first prediction was created."""
+
+    waiting: int
+    oldest: str
+
+
+class Predictions:
+    """The predictions of the ledger."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create(self, prediction: Prediction) -> None:
+        """Store a new prediction and count the run of its model."""
+        owner, _, name = prediction.model.partition("/")
+        row = {c: getattr(prediction, c) for c in _COLUMNS}
+        await self._database.write(
+            Statement(CREATE, row), Statement(COUNT_RUN, {"owner": owner, "name": name})
+        )
+
+    async def get(self, prediction_id: str) -> Prediction | None:
+        """The prediction, if there is one."""
+        rows = await self._database.fetch(GET, {"id": prediction_id})
+        return _prediction(rows[0]) if rows else None
+
+    async def page(
+        self, account: str, *, direction: str, position: str, limit: int, **filters: str | None
+    ) -> list[Prediction]:
+        """Up to limit predictions on from position, nearest first; direction "n" is older, "p" is newer.
+
+        filters: after (inclusive), before (exclusive), source; each None or text.
+        """
+        sql = OLDER if direction == "n" else NEWER
+        given = {"account": account, "position": position, "limit": limit, **filters}
+        return [_prediction(row) for row in await self._database.fetch(sql, given)]
+
+    async def claim(self, queue: str, instance: str, limit: int, now: str) -> list[Prediction]:
+        """Take up to limit waiting predictions for a ready instance, oldest first."""
+        given = {"queue": queue, "instance": instance, "limit": limit, "now": now}
+        (rows,) = await self._database.write(Statement(CLAIM, given))
+        return sorted((_prediction(row) for row in rows), key=lambda p: p.id)
+
+    async def say(self, notes: Sequence[dict[str, Any]]) -> None:
+        """Append progress: each note has id, attempt, beat, chunks (JSON array text) and logs."""
+        await self._database.write(*(Statement(SAY, note) for note in notes))
+
+    async def said(self, prediction_id: str, attempt: int) -> list[tuple[str, str]]:
+        """(chunks, logs) of a running attempt, in order."""
+        rows = await self._database.fetch(SAID, {"id": prediction_id, "attempt": attempt})
+        return [(row["chunks"], row["logs"]) for row in rows]
+
+    async def finish(self, prediction: Prediction, outcome: Outcome, now: str) -> Prediction | None:
+        """End a run that this attempt still owns; None when somebody else decided."""
+        given = {
+            "id": prediction.id,
+            "instance": prediction.instance_id,
+            "attempt": prediction.attempt,
+            "status": outcome.status,
+            "output": outcome.output,
+            "error": outcome.error,
+            "logs": outcome.logs,
+            "metrics": outcome.metrics,
+            "now": now,
+        }
+        rows, _ = await self._database.write(
+            Statement(FINISH, given, guard=True), Statement(FORGET, {"id": prediction.id})
+        )
+        return _prediction(rows[0]) if rows else None
+
+    async def end_waiting(
+        self, prediction_id: str, status: Status, now: str, *, error: str | None = None, logs: str = ""
+    ) -> Prediction | None:
+        """End a prediction that nobody has claimed; None when somebody has."""
+        guard(status, Status.STARTING)
+        given = {"id": prediction_id, "status": status, "error": error, "logs": logs, "now": now}
+        (rows,) = await self._database.write(Statement(END_WAITING, given))
+        return _prediction(rows[0]) if rows else None
+
+    async def fail_queue(self, queue: str, error: str, logs: str, now: str) -> list[Prediction]:
+        """Fail everything that waits in a queue."""
+        given = {"queue": queue, "error": error, "logs": logs, "now": now}
+        (rows,) = await self._database.write(Statement(FAIL_QUEUE, given))
+        return [_prediction(row) for row in rows]
+
+    async def lose_instance(
+        self, instance: str, attempts: int, error: str, now: str
+    ) -> tuple[list[Prediction], list[Prediction]]:
+        """What a lost instance was running: (queued again while attempts remain, ended)."""
+        given = {"instance": instance, "attempts": attempts, "error": error, "now": now}
+        again, ended = await self._database.write(Statement(REQUEUE, given), Statement(GIVE_UP, given))
+        for prediction in (*again, *ended):
+            await self._database.write(Statement(FORGET, {"id": prediction["id"]}))
+        return [_prediction(r) for r in again], [_prediction(r) for r in ended]
+
+    async def ask_cancel(self, prediction_id: str, now: str) -> Prediction | None:
+        """Note that a running prediction shall stop; None when it is not running or was asked before."""
+        (rows,) = await self._database.write(Statement(ASK_CANCEL, {"id": prediction_id, "now": now}))
+        return _prediction(rows[0]) if rows else None
+
+    async def due(self, now: str) -> list[Prediction]:
+        """Predictions whose deadline has passed."""
+        return [_prediction(row) for row in await self._database.fetch(DUE, {"now": now})]
+
+    async def lines(self) -> dict[str, Line]:
+        """What waits, by queue."""
+        rows = await self._database.fetch(WAITING)
+        return {row["queue"]: Line(row["waiting"], row["oldest"]) for row in rows}
+
+    async def running(self) -> dict[str, int]:
+        """How many predictions run, by instance."""
+        return {row["instance_id"]: row["running"] for row in await self._database.fetch(RUNNING)}
+
+
+def _prediction(row: Row) -> Prediction:
+    given = {c: row[c] for c in _COLUMNS}
+    given["status"] = Status(given["status"])
+    return Prediction(**given)
