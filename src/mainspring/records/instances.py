@@ -57,6 +57,9 @@ DRAIN = """
 END = """
     UPDATE instances SET state = 'ended', ended_at = :now, reason = coalesce(reason, :reason), setup_logs = :logs
     WHERE id = :id AND state <> 'ended' RETURNING id"""
+FAILED = """
+    SELECT queue, max(ended_at) AS at FROM instances
+    WHERE state = 'ended' AND ready_at IS NULL AND ended_at > :since GROUP BY queue"""
 PRUNE = "DELETE FROM instances WHERE state = 'ended' AND ended_at < :before"
 
 
@@ -100,6 +103,10 @@ class Instances:
     async def end(self, instance_id: str, reason: str, logs: str, now: str) -> bool:
         """Its process is gone; False when that was known."""
         return await self._change(END, id=instance_id, reason=reason, logs=logs, now=now)
+
+    async def failed(self, since: str) -> dict[str, str]:
+        """When an instance last ended before it was ready, by queue."""
+        return {row["queue"]: row["at"] for row in await self._database.fetch(FAILED, {"since": since})}
 
     async def prune(self, before: str) -> None:
         """Forget instances that ended before a time."""

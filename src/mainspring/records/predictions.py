@@ -59,6 +59,7 @@ GIVE_UP = f"""
 ASK_CANCEL = f"""
     UPDATE predictions SET cancel_requested_at = :now
     WHERE id = :id AND status = 'processing' AND cancel_requested_at IS NULL RETURNING {_ALL}"""
+CANCELING = "SELECT id FROM predictions WHERE status = 'processing' AND cancel_requested_at IS NOT NULL"
 DUE = f"""
     SELECT {_ALL} FROM predictions WHERE deadline IS NOT NULL AND deadline <= :now
     AND status IN ('starting', 'processing')"""
@@ -168,6 +169,10 @@ class Predictions:
         """Note that a running prediction shall stop; None when it is not running or was asked before."""
         (rows,) = await self._database.write(Statement(ASK_CANCEL, {"id": prediction_id, "now": now}))
         return _prediction(rows[0]) if rows else None
+
+    async def canceling(self) -> list[str]:
+        """Ids of running predictions that shall stop."""
+        return [row["id"] for row in await self._database.fetch(CANCELING)]
 
     async def due(self, now: str) -> list[Prediction]:
         """Predictions whose deadline has passed."""

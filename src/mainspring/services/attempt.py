@@ -1,0 +1,179 @@
+"""One attempt at one prediction on one instance: hand over the input, pass on what comes, write how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from mainspring.cogclient import CogClient, Completed, Event, Log, Output
+from mainspring.core.errors import InstanceLost
+from mainspring.core.ids import parse_time, rfc3339
+from mainspring.core.prediction import Outcome, Prediction, Status, metrics_of
+from mainspring.core.schema import InputSchema, OutputKind
+from mainspring.launchers import Launched
+from mainspring.objects import Objects
+from mainspring.records.feed import Feed, Live
+from mainspring.records.predictions import Predictions
+from mainspring.services.inputs import InputError, Inputs
+from mainspring.services.outputs import MARK, OutputError, Outputs
+from mainspring.services.scribe import Scribe
+from mainspring.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What every attempt of this process works with."""
+
+    settings: Settings
+    predictions: Predictions
+    feed: Feed
+    scribe: Scribe
+    inputs: Inputs
+    objects: Objects
+    now: Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """The instance that it runs on, and what its version takes and gives."""
+
+    instance: Launched
+    client: CogClient
+    inputs: InputSchema
+    output: OutputKind
+
+
+class Attempt:
+    """One run of a claimed prediction."""
+
+    def __init__(self, prediction: Prediction, stage: Stage, desk: Desk) -> None:
+        self.prediction = prediction
+        self.stuck = False
+        self._stage = stage
+        self._desk = desk
+        self._live: Live = desk.feed.open(prediction.id)
+        self._live.started_at = prediction.started_at
+        self._outputs = Outputs(desk.objects, prediction.id, stage.instance.outbox)
+        self._masked: tuple[str, ...] = ()
+        self._canceled = False
+        self._limit: asyncio.Timeout | None = None
+
+    async def perform(self) -> None:
+        """Run to the end and write it down. Raises InstanceLost; `stuck` says that the model did not let go."""
+        try:
+            outcome = await self._run()
+        except InstanceLost:
+            self._desk.scribe.forget(self.prediction.id)
+            raise
+        self._desk.scribe.forget(self.prediction.id)
+        now = rfc3339(self._desk.now())
+        final = await self._desk.predictions.finish(self.prediction, outcome, now)
+        if final is not None:
+            self._desk.feed.close(final)
+
+    async def cancel(self) -> None:
+        """Ask the model to stop; give up on it when it takes too long."""
+        if self._canceled:
+            return
+        self._canceled = True
+        if self._limit is not None:
+            self._limit.reschedule(asyncio.get_running_loop().time() + self._desk.settings.cancel_grace_s)
+        await self._stage.client.cancel(self.prediction.id)
+
+    def scratch(self) -> tuple[Path, ...]:
+        """Directories that the attempt leaves behind."""
+        instance, name = self._stage.instance, self.prediction.id
+        found = [instance.scratch / name]
+        if self._stage.inputs.file_fields:
+            found.append(instance.inbox / name)
+        return tuple(found)
+
+    async def _run(self) -> Outcome:
+        try:
+            async with asyncio.timeout(self._desk.settings.run_timeout_s) as self._limit:
+                body = await self._body()
+                return await self._converse(body)
+        except TimeoutError:
+            self.stuck = True
+            if self._canceled:
+                return self._told(Status.CANCELED)
+            return self._told(Status.FAILED, error="Prediction timed out.")
+        except (InputError, OutputError) as error:
+            return self._told(Status.FAILED, error=str(error))
+
+    async def _body(self) -> bytes:
+        prediction, stage = self.prediction, self._stage
+        if prediction.secrets is not None:
+            self._masked = self._desk.inputs.secrets(prediction)
+        return await self._desk.inputs.prepare(prediction, stage.inputs.file_fields, stage.instance.inbox)
+
+    async def _converse(self, body: bytes) -> Outcome:
+        async with aclosing(self._stage.client.run(self.prediction.id, body)) as batches:
+            async for events in batches:
+                done = await self._pass_on(events)
+                if done is not None:
+                    return await self._outcome(done)
+        raise InstanceLost("The connection to the model was lost.")
+
+    async def _pass_on(self, events: Sequence[Event]) -> Completed | None:
+        chunks: list[bytes] = []
+        logs: list[str] = []
+        done: Completed | None = None
+        for event in events:
+            kind = type(event)
+            if kind is Output and self._stage.output.iterator:
+                chunk = bytes(event.value)  # type: ignore[union-attr]
+                chunks.append(chunk if MARK not in chunk else await self._outputs.take(chunk))
+            elif kind is Log:
+                logs.append(self._mask(event.text))  # type: ignore[union-attr]
+            elif kind is Completed:
+                done = event  # type: ignore[assignment]
+        if chunks or logs:
+            self._live.say(chunks, logs)
+            self._desk.scribe.note(self.prediction.id, self.prediction.attempt, chunks, logs)
+        return done
+
+    async def _outcome(self, done: Completed) -> Outcome:
+        output = bytes(done.output) if done.output is not None else None
+        if output is not None and MARK in output:
+            output = await self._outputs.take(output)
+        status = Status(done.status)
+        if self._canceled and status is Status.FAILED:
+            status = Status.CANCELED
+        error = self._mask(done.error or "Unknown error") if status is Status.FAILED else None
+        metrics = self._metrics(dict(done.metrics))
+        return Outcome(
+            status=status,
+            output=output.decode() if output is not None else None,
+            error=error,
+            logs="".join(self._live.logs) or self._mask(done.logs),
+            metrics=metrics,
+        )
+
+    def _told(self, status: Status, error: str | None = None) -> Outcome:
+        """An end that the model did not bring about: keep what it said."""
+        said = b"[" + b",".join(self._live.chunks) + b"]" if self._live.chunks else None
+        return Outcome(
+            status=status,
+            output=said.decode() if said else None,
+            error=error,
+            logs="".join(self._live.logs),
+            metrics=self._metrics({}),
+        )
+
+    def _metrics(self, own: dict[str, object]) -> str:
+        now = self._desk.now()
+        started = parse_time(self.prediction.started_at or self.prediction.created_at)
+        created = parse_time(self.prediction.created_at)
+        ran, total = (now - started).total_seconds(), (now - created).total_seconds()
+        return json.dumps(metrics_of(own, ran, total))
+
+    def _mask(self, text: str) -> str:
+        for secret in self._masked:
+            text = text.replace(secret, "**********")
+        return text

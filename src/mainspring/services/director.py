@@ -1,0 +1,143 @@
+"""Brings instances up, keeps them at work and lets them go: one driver for each row of the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from mainspring.core.ids import rfc3339
+from mainspring.database.hints import Hints
+from mainspring.launchers import Launcher
+from mainspring.records.catalog import Catalog
+from mainspring.records.instances import Instance, Instances
+from mainspring.services.attempt import Desk
+from mainspring.services.driver import Driver
+
+log = logging.getLogger(__name__)
+
+
+class Director:
+    """Adopts what the ledger wants booted, tells drivers what it wants stopped or canceled."""
+
+    topic = "instances"
+    interval_s = 0.5
+
+    def __init__(
+        self,
+        *,
+        desk: Desk,
+        hints: Hints,
+        catalog: Catalog,
+        instances: Instances,
+        launcher: Launcher,
+        root: Path,
+    ) -> None:
+        self._desk = desk
+        self._hints = hints
+        self._catalog = catalog
+        self._instances = instances
+        self._launcher = launcher
+        self._root = root
+        self._drivers: dict[str, Driver] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._accepting = True
+
+    async def run_once(self) -> int:
+        """Look at the rows once. Returns how many drivers it started or told something."""
+        changed = 0
+        for row in await self._instances.live():
+            driver = self._drivers.get(row.id)
+            if driver is None and row.state == "booting" and self._accepting:
+                self._adopt(row)
+                changed += 1
+            elif driver is not None and row.state == "stopping" and not driver.leaving:
+                driver.leave()
+                changed += 1
+        changed += await self._cancel()
+        await self._note_use()
+        await self._sweep(path for driver in self._drivers.values() for path in driver.take_leavings())
+        return changed
+
+    async def recover(self) -> None:
+        """End what an earlier server left: its processes, its instances, its claims."""
+        for row in await self._instances.live():
+            if row.pid is not None and row.pid_started_at is not None:
+                await self._launcher.reap(row.pid, row.pid_started_at)
+            now = rfc3339(self._desk.now())
+            await self._instances.end(row.id, "the server was gone", row.setup_logs, now)
+        for instance_id in await self._desk.predictions.running():
+            await self._lose(instance_id, "The server stopped while this prediction ran.")
+
+    async def close(self, grace_s: float) -> None:
+        """Take no more work, let running predictions end within grace_s, then stop every instance."""
+        self._accepting = False
+        for driver in self._drivers.values():
+            driver.leave()
+        if self._tasks:
+            await asyncio.wait(self._tasks.values(), timeout=grace_s)
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    def _adopt(self, row: Instance) -> None:
+        driver = Driver(
+            row,
+            desk=self._desk,
+            hints=self._hints,
+            catalog=self._catalog,
+            instances=self._instances,
+            launcher=self._launcher,
+            root=self._root,
+        )
+        self._drivers[row.id] = driver
+        self._tasks[row.id] = asyncio.create_task(self._drive(driver), name=f"instance {row.id}")
+
+    async def _drive(self, driver: Driver) -> None:
+        try:
+            await driver.drive()
+        except Exception:
+            log.exception("instance %s failed", driver.id)
+        finally:
+            await asyncio.shield(self._bury(driver))
+
+    async def _bury(self, driver: Driver) -> None:
+        await self._sweep(driver.take_leavings())
+        await driver.end()
+        await self._lose(driver.id, driver.reason)
+        self._drivers.pop(driver.id, None)
+        self._tasks.pop(driver.id, None)
+        self._hints.hint("scale")
+
+    async def _lose(self, instance_id: str, error: str) -> None:
+        """Queue again what it was running, or end it when it has been tried often enough."""
+        now, attempts = rfc3339(self._desk.now()), self._desk.settings.max_attempts
+        again, ended = await self._desk.predictions.lose_instance(instance_id, attempts, error, now)
+        for prediction in again:
+            self._desk.feed.open(prediction.id).restart()
+            log.warning("prediction %s runs again: %s", prediction.id, error)
+        for prediction in ended:
+            self._desk.feed.close(prediction)
+
+    async def _cancel(self) -> int:
+        asked = await self._desk.predictions.canceling()
+        told = [driver.cancel(prediction_id) for driver in self._drivers.values() for prediction_id in asked]
+        return sum([await one for one in told])
+
+    async def _note_use(self) -> None:
+        now = rfc3339(self._desk.now())
+        for driver in self._drivers.values():
+            if driver.take_use():
+                await self._instances.used(driver.id, now)
+
+    async def _sweep(self, paths: Iterable[Path]) -> None:
+        listed = list(paths)
+        if listed:
+            await asyncio.to_thread(_remove, listed)
+
+
+def _remove(paths: list[Path]) -> None:
+    for path in paths:
+        shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,229 @@
+"""The life of one instance: launch, wait until it is ready, feed it predictions, let it go."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+
+from mainspring.cogclient import CogClient
+from mainspring.core.errors import InstanceLost, LaunchError, MainspringError
+from mainspring.core.ids import rfc3339
+from mainspring.core.schema import OutputKind
+from mainspring.database.hints import Future, Hints, release
+from mainspring.launchers import Launched, Launcher, LaunchSpec
+from mainspring.records.catalog import Catalog, Version
+from mainspring.records.instances import Instance, Instances
+from mainspring.services.attempt import Attempt, Desk, Stage
+
+log = logging.getLogger(__name__)
+_LOOK_AGAIN_S = 0.5
+_POLL_S = (0.005, 0.02, 0.1)
+_STOP_GRACE_S = 5.0
+
+
+class SetupFailed(MainspringError):
+    """The model's setup failed."""
+
+
+class Driver:
+    """Drives one instance. `reason` says why it went."""
+
+    def __init__(
+        self,
+        row: Instance,
+        *,
+        desk: Desk,
+        hints: Hints,
+        catalog: Catalog,
+        instances: Instances,
+        launcher: Launcher,
+        root: Path,
+    ) -> None:
+        self.id = row.id
+        self.leaving = False
+        self.reason = "The instance of the model was lost."
+        self._row = row
+        self._desk = desk
+        self._hints = hints
+        self._catalog = catalog
+        self._instances = instances
+        self._launcher = launcher
+        self._root = root
+        self._launched: Launched | None = None
+        self._client: CogClient | None = None
+        self._attempts: dict[str, tuple[Attempt, asyncio.Task[None]]] = {}
+        self._leavings: list[Path] = []
+        self._used = False
+        self._gone = False
+        self._paused: Future | None = None
+        self._watch: asyncio.Task[None] | None = None
+
+    async def drive(self) -> None:
+        """From the row to the end of the process."""
+        try:
+            version = await self._version()
+            await self._launch(version)
+            await self._become_ready()
+            await self._work(self._stage(version))
+        except (SetupFailed, LaunchError) as error:
+            self.reason = str(error)
+            await self._fail_waiting(str(error))
+        finally:
+            await self._abandon()
+
+    def leave(self) -> None:
+        """Take no more predictions; go when the last one has ended."""
+        self.leaving = True
+        self._wake()
+
+    async def cancel(self, prediction_id: str) -> bool:
+        """Ask a running prediction to stop; False when it does not run here."""
+        found = self._attempts.get(prediction_id)
+        if found is not None:
+            await found[0].cancel()
+        return found is not None
+
+    def take_use(self) -> bool:
+        """Whether it worked since this was last asked."""
+        used, self._used = self._used or bool(self._attempts), False
+        return used
+
+    def take_leavings(self) -> list[Path]:
+        """Directories that ended attempts left behind."""
+        leavings, self._leavings = self._leavings, []
+        return leavings
+
+    async def end(self) -> None:
+        """End the process, whatever its state, and note it."""
+        logs = ""
+        if self._client is not None:
+            await self._client.close()
+        if self._launched is not None:
+            logs = self._launcher.setup_logs(self._launched)
+            await self._launcher.terminate(self._launched, _STOP_GRACE_S)
+        await self._instances.end(self.id, self.reason, logs, rfc3339(self._desk.now()))
+
+    async def _version(self) -> Version:
+        version = await self._catalog.get_version(self._row.model, self._row.version)
+        if version is None:
+            raise SetupFailed("The version was deleted.")
+        return version
+
+    def _stage(self, version: Version) -> Stage:
+        assert self._launched is not None
+        assert self._client is not None
+        schema = self._catalog.input_schema(version)
+        return Stage(self._launched, self._client, schema, OutputKind.of(version.openapi_schema))
+
+    async def _launch(self, version: Version) -> None:
+        spec = LaunchSpec(
+            instance_id=self.id,
+            source=self._root / "sources" / version.source,
+            environment=self._root / "environments" / version.environment,
+            predictor=version.predictor,
+            slots=version.slots,
+            env=dict(version.env),
+            devices=self._row.devices,
+            cpus=self._desk.settings.instance_cpus,
+        )
+        self._launched = launched = await self._launcher.launch(spec)
+        self._client = CogClient(launched.address)
+        await self._instances.launched(self.id, launched.address, launched.pid, launched.pid_started_at)
+        self._watch = asyncio.create_task(self._watch_process(launched))
+
+    async def _watch_process(self, launched: Launched) -> None:
+        await self._launcher.wait(launched)
+        self._gone = True
+        self._wake()
+
+    async def _become_ready(self) -> None:
+        loop = asyncio.get_running_loop()
+        began, limit = loop.time(), self._desk.settings.setup_timeout_s
+        while not self.leaving:
+            if self._gone:
+                raise SetupFailed(f"Model setup failed: the process ended.\n{self._setup_logs()}".strip())
+            if await self._is_ready():
+                break
+            waited = loop.time() - began
+            if waited > limit:
+                raise SetupFailed(
+                    f"model container failed to boot and complete setup within {limit:.0f} seconds"
+                )
+            await asyncio.sleep(_POLL_S[0] if waited < 1 else _POLL_S[1] if waited < 10 else _POLL_S[2])
+        await self._instances.ready(self.id, self._setup_logs(), rfc3339(self._desk.now()))
+
+    async def _is_ready(self) -> bool:
+        assert self._client is not None
+        try:
+            health = await self._client.health()
+        except InstanceLost:
+            return False
+        if health.status == "SETUP_FAILED":
+            raise SetupFailed(f"Model setup failed: {health.error or health.logs}".strip())
+        return health.status in ("READY", "BUSY", "UNHEALTHY")
+
+    async def _work(self, stage: Stage) -> None:
+        topic = f"queue:{self._row.queue}"
+        while not self._gone and not (self.leaving and not self._attempts):
+            mark = self._hints.mark(topic)
+            free = 0 if self.leaving else self._row.slots - len(self._attempts)
+            if free > 0:
+                now = rfc3339(self._desk.now())
+                claimed = await self._desk.predictions.claim(self._row.queue, self.id, free, now)
+                for prediction in claimed:
+                    attempt = Attempt(prediction, stage, self._desk)
+                    self._attempts[prediction.id] = (attempt, asyncio.create_task(self._perform(attempt)))
+                if len(claimed) == free:
+                    continue
+            self._paused = asyncio.get_running_loop().create_future()
+            if free > 0:
+                await self._hints.wait(topic, _LOOK_AGAIN_S, since=mark, future=self._paused)
+            else:
+                await self._paused
+        if not self._gone:
+            self.reason = "stopped"
+
+    async def _perform(self, attempt: Attempt) -> None:
+        try:
+            await attempt.perform()
+        except InstanceLost as error:
+            self.reason, self._gone = str(error), True
+        except Exception:
+            log.exception("prediction %s", attempt.prediction.id)
+            self.reason, self._gone = "The platform failed to drive the model.", True
+        finally:
+            self._attempts.pop(attempt.prediction.id, None)
+            self._leavings.extend(attempt.scratch())
+            self._used = True
+            if attempt.stuck:
+                self.leaving = True
+            self._wake()
+
+    async def _abandon(self) -> None:
+        """The instance goes: so do its attempts; what they did not finish is queued again by the ledger."""
+        tasks = [task for _, task in self._attempts.values()]
+        if self._watch is not None:
+            tasks.append(self._watch)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _fail_waiting(self, error: str) -> None:
+        """Setup failed: who waits is told, unless another instance is ready to serve them."""
+        others = [
+            i for i in await self._instances.live() if i.queue == self._row.queue and i.state == "ready"
+        ]
+        if others:
+            return
+        now = rfc3339(self._desk.now())
+        failed = await self._desk.predictions.fail_queue(self._row.queue, error, self._setup_logs(), now)
+        for prediction in failed:
+            self._desk.feed.close(prediction)
+
+    def _setup_logs(self) -> str:
+        return self._launcher.setup_logs(self._launched) if self._launched is not None else ""
+
+    def _wake(self) -> None:
+        if self._paused is not None:
+            release(self._paused)

@@ -1,0 +1,86 @@
+"""What a model is handed: secrets unsealed, files brought next to it, nothing fetched that must not be."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+from mainspring.core.errors import MainspringError
+from mainspring.core.ids import new_capability
+from mainspring.core.prediction import Prediction
+from mainspring.objects import Objects
+from mainspring.records.files import Files
+from mainspring.records.vault import Vault
+
+MARK = "mainspring-file://"
+_SECRET_LENGTH = 4
+_OWN_FILE = re.compile(r"^https?://[^/]+(?:/v1)*/files/([A-Za-z0-9_=-]+)(?:/download)?/?(?:\?.*)?$")
+Fetch = Callable[[str, Path], Awaitable[str]]
+
+
+class InputError(MainspringError):
+    """An input could not be brought to the model."""
+
+
+class Inputs:
+    """Prepares the input of claimed predictions."""
+
+    def __init__(self, vault: Vault, files: Files, objects: Objects, fetch: Fetch) -> None:
+        self._vault = vault
+        self._files = files
+        self._objects = objects
+        self._fetch = fetch
+
+    async def prepare(self, prediction: Prediction, file_fields: frozenset[str], inbox: Path) -> bytes:
+        """The body of Cog's request. Files land in inbox/<id>/. Raises InputError, in words for the caller."""
+        if prediction.secrets is None and not (file_fields and "://" in prediction.input):
+            return f'{{"id":"{prediction.id}","input":{prediction.input}}}'.encode()
+        values: dict[str, Any] = json.loads(prediction.input)
+        if prediction.secrets is not None:
+            values |= json.loads(self._vault.open(prediction.secrets, prediction.id))
+        folder = inbox / prediction.id
+        for name in file_fields & values.keys():
+            values[name] = await self._local(values[name], prediction.account, folder)
+        return json.dumps({"id": prediction.id, "input": values}).encode()
+
+    def secrets(self, prediction: Prediction) -> tuple[str, ...]:
+        """The secret texts of a prediction, to be kept out of what is written down."""
+        values = json.loads(self._vault.open(prediction.secrets or "", prediction.id)).values()
+        flat = [v for value in values for v in (value if isinstance(value, list) else [value])]
+        return tuple(v for v in flat if isinstance(v, str) and len(v) >= _SECRET_LENGTH)
+
+    async def _local(self, value: Any, account: str, folder: Path) -> Any:
+        if isinstance(value, list):
+            return [await self._local(item, account, folder) for item in value]
+        if not isinstance(value, str) or not value.startswith(("http://", "https://")):
+            return value
+        target = folder / new_capability()[:12]
+        target.mkdir(parents=True)
+        own = _OWN_FILE.match(value)
+        file = await self._files.get(account, own.group(1)) if own else None
+        if file is not None:
+            name = _safe(file.name)
+            _link(self._objects.path(f"files/{file.id}"), target / name)
+        else:
+            name = _safe(unquote(urlsplit(value).path.rpartition("/")[2]))
+            name = await self._fetch(value, target / name)
+        return MARK + quote(str(target / name))
+
+
+def _safe(name: str) -> str:
+    """A file name that is only a name, of at most 200 bytes, with its suffix."""
+    name = re.sub(r"[\x00-\x1f/\\]", "_", name).strip(". ") or "file"
+    stem, dot, suffix = name.rpartition(".")
+    suffix = suffix.encode()[:20].decode(errors="ignore")
+    stem = (stem if dot else suffix).encode()[:170].decode(errors="ignore")
+    return f"{stem}.{suffix}" if dot and suffix else stem
+
+
+def _link(source: Path, target: Path) -> None:
+    """A copy: the model may write to it."""
+    shutil.copyfile(source, target)

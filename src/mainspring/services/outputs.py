@@ -1,0 +1,51 @@
+"""What a model hands out: its files go to the object store, its JSON keeps their place."""
+
+from __future__ import annotations
+
+import mimetypes
+import re
+from pathlib import Path
+from urllib.parse import unquote
+
+from mainspring.core.errors import MainspringError
+from mainspring.core.ids import new_capability
+from mainspring.objects import Objects
+
+MARK = b"mainspring-output://"
+_FILE = re.compile(rb'"mainspring-output://([A-Za-z0-9_-]{1,64})/([^"/\\]{1,1024})"')
+
+
+class OutputError(MainspringError):
+    """An output file could not be stored."""
+
+
+class Outputs:
+    """Stores output files of one prediction, each once, in the order in which they came."""
+
+    def __init__(self, objects: Objects, prediction_id: str, outbox: Path) -> None:
+        self._objects = objects
+        self._prediction_id = prediction_id
+        self._outbox = outbox
+        self._stored: dict[bytes, bytes] = {}
+
+    async def take(self, value: bytes) -> bytes:
+        """Raw JSON whose file marks name stored objects: mainspring-output://<prediction>/<capability>/<name>."""
+        if MARK not in value:
+            return value
+        for match in _FILE.finditer(value):
+            if match.group(0) not in self._stored:
+                self._stored[match.group(0)] = await self._store(match.group(1), match.group(2))
+        return _FILE.sub(lambda match: self._stored[match.group(0)], value)
+
+    async def _store(self, folder: bytes, quoted: bytes) -> bytes:
+        name = unquote(quoted.decode(errors="replace"))
+        if name in ("", ".", "..") or "/" in name or "\x00" in name:
+            raise OutputError(f"The model named an output file in a way that can't be used: {name!r}")
+        capability = new_capability()
+        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        key = f"outputs/{self._prediction_id}/{capability}/{name}"
+        try:
+            await self._objects.adopt(key, self._outbox / folder.decode() / name, kind)
+        except OSError as error:
+            raise OutputError(f"The output file {name} could not be read: {error.strerror}") from error
+        return b'"' + MARK + f"{self._prediction_id}/{capability}/".encode() + quoted + b'"'
