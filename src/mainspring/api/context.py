@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from starlette.requests import Request
 
@@ -33,6 +35,7 @@ class Context:
     catalog: Catalog
     predictions: Predictions
     files: Files
+    now: Callable[[], datetime]
 
 
 def context(request: Request) -> Context:

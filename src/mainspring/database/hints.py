@@ -27,17 +27,18 @@ class Hints:
             for future in self._waiting.pop(topic, ()):
                 release(future)
 
-    def hint_one(self, topic: str) -> None:
-        """Wake whoever has waited longest on topic."""
+    def hint_one(self, topic: str) -> bool:
+        """Wake whoever has waited longest on topic; False when nobody waits."""
         if not self._enabled:
-            return
+            return False
         self._given[topic] += 1
         waiting = self._waiting.get(topic)
         while waiting:
             future = waiting.pop(0)
             if not future.done():
                 future.set_result(None)
-                return
+                return True
+        return False
 
     async def wait(self, topic: str, timeout_s: float, *, since: int, future: Future | None = None) -> None:
         """Return at the next hint on topic after mark `since`, after timeout_s, or when somebody releases future."""

@@ -72,6 +72,7 @@ class Feed:
 
     def __init__(self) -> None:
         self._live: dict[str, Live] = {}
+        self._waiting: dict[str, int] = {}
 
     def open(self, prediction_id: str) -> Live:
         """The prediction's tee, made when it is not there."""
@@ -93,6 +94,18 @@ class Feed:
     def drop(self, prediction_id: str) -> None:
         """Forget a prediction that was never stored."""
         self._live.pop(prediction_id, None)
+
+    def waiting(self, queue: str) -> int:
+        """About how many predictions wait in a queue: as last counted, and those that came since."""
+        return self._waiting.get(queue, 0)
+
+    def joined(self, queue: str) -> None:
+        """One more waits."""
+        self._waiting[queue] = self._waiting.get(queue, 0) + 1
+
+    def counted(self, waiting: dict[str, int]) -> None:
+        """What the ledger says waits."""
+        self._waiting = waiting
 
     def __len__(self) -> int:
         return len(self._live)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 from mainspring.core.prediction import Outcome, Prediction, Status, guard
 from mainspring.database import Database, Row, Statement
+from mainspring.records.pages import Cursor, Keyset, Page, read_page
 
 _COLUMNS = tuple(f.name for f in fields(Prediction))
 _ALL = ", ".join(_COLUMNS)
@@ -15,15 +17,12 @@ _ALL = ", ".join(_COLUMNS)
 CREATE = f"INSERT INTO predictions ({_ALL}) VALUES ({', '.join(':' + c for c in _COLUMNS)})"
 COUNT_RUN = "UPDATE models SET run_count = run_count + 1 WHERE owner = :owner AND name = :name"
 GET = f"SELECT {_ALL} FROM predictions WHERE id = :id"
-NEWER = (
-    f"SELECT {_ALL} FROM predictions WHERE account = :account AND id > :position"
-    " AND (:after IS NULL OR created_at >= :after) AND (:before IS NULL OR created_at < :before)"
-    " AND (:source IS NULL OR source = :source) ORDER BY id LIMIT :limit"
-)
-OLDER = (
-    f"SELECT {_ALL} FROM predictions WHERE account = :account AND id < :position"
-    " AND (:after IS NULL OR created_at >= :after) AND (:before IS NULL OR created_at < :before)"
-    " AND (:source IS NULL OR source = :source) ORDER BY id DESC LIMIT :limit"
+LIST = Keyset.of(
+    _ALL,
+    "FROM predictions WHERE account = :account AND (:after IS NULL OR created_at >= :after)"
+    " AND (:before IS NULL OR created_at < :before) AND (:source IS NULL OR source = :source)",
+    at="id",
+    key="id",
 )
 CLAIM = f"""
     UPDATE predictions SET status = 'processing', started_at = :now, instance_id = :instance, attempt = attempt + 1
@@ -96,18 +95,14 @@ class Predictions:
         rows = await self._database.fetch(GET, {"id": prediction_id})
         return _prediction(rows[0]) if rows else None
 
-    async def page(
-        self, account: str, *, direction: str, position: str, limit: int, **filters: str | None
-    ) -> list[Prediction]:
-        """Up to limit predictions on from position, nearest first; direction "n" is older, "p" is newer.
+    async def list(
+        self, account: str, cursor: Cursor | None, limit: int, **filters: str | None
+    ) -> Page[Prediction]:
+        """A page, newest first. filters: after (inclusive), before (exclusive), source; each None or text."""
+        given = {"account": account, **filters}
+        return await read_page(self._database, LIST, given, _prediction, cursor, limit)
 
-        filters: after (inclusive), before (exclusive), source; each None or text.
-        """
-        sql = OLDER if direction == "n" else NEWER
-        given = {"account": account, "position": position, "limit": limit, **filters}
-        return [_prediction(row) for row in await self._database.fetch(sql, given)]
-
-    async def claim(self, queue: str, instance: str, limit: int, now: str) -> list[Prediction]:
+    async def claim(self, queue: str, instance: str, limit: int, now: str) -> builtins.list[Prediction]:
         """Take up to limit waiting predictions for a ready instance, oldest first."""
         given = {"queue": queue, "instance": instance, "limit": limit, "now": now}
         (rows,) = await self._database.write(Statement(CLAIM, given))
@@ -117,7 +112,7 @@ class Predictions:
         """Append progress: each note has id, attempt, beat, chunks (JSON array text) and logs."""
         await self._database.write(*(Statement(SAY, note) for note in notes))
 
-    async def said(self, prediction_id: str, attempt: int) -> list[tuple[str, str]]:
+    async def said(self, prediction_id: str, attempt: int) -> builtins.list[tuple[str, str]]:
         """(chunks, logs) of a running attempt, in order."""
         rows = await self._database.fetch(SAID, {"id": prediction_id, "attempt": attempt})
         return [(row["chunks"], row["logs"]) for row in rows]
@@ -149,7 +144,7 @@ class Predictions:
         (rows,) = await self._database.write(Statement(END_WAITING, given))
         return _prediction(rows[0]) if rows else None
 
-    async def fail_queue(self, queue: str, error: str, logs: str, now: str) -> list[Prediction]:
+    async def fail_queue(self, queue: str, error: str, logs: str, now: str) -> builtins.list[Prediction]:
         """Fail everything that waits in a queue."""
         given = {"queue": queue, "error": error, "logs": logs, "now": now}
         (rows,) = await self._database.write(Statement(FAIL_QUEUE, given))
@@ -157,7 +152,7 @@ class Predictions:
 
     async def lose_instance(
         self, instance: str, attempts: int, error: str, now: str
-    ) -> tuple[list[Prediction], list[Prediction]]:
+    ) -> tuple[builtins.list[Prediction], builtins.list[Prediction]]:
         """What a lost instance was running: (queued again while attempts remain, ended)."""
         given = {"instance": instance, "attempts": attempts, "error": error, "now": now}
         again, ended = await self._database.write(Statement(REQUEUE, given), Statement(GIVE_UP, given))
@@ -170,11 +165,11 @@ class Predictions:
         (rows,) = await self._database.write(Statement(ASK_CANCEL, {"id": prediction_id, "now": now}))
         return _prediction(rows[0]) if rows else None
 
-    async def canceling(self) -> list[str]:
+    async def canceling(self) -> builtins.list[str]:
         """Ids of running predictions that shall stop."""
         return [row["id"] for row in await self._database.fetch(CANCELING)]
 
-    async def due(self, now: str) -> list[Prediction]:
+    async def due(self, now: str) -> builtins.list[Prediction]:
         """Predictions whose deadline has passed."""
         return [_prediction(row) for row in await self._database.fetch(DUE, {"now": now})]
 

@@ -66,6 +66,7 @@ class Autoscaler:
             await self._predictions.running(),
             await self._instances.failed(rfc3339(self._now() - timedelta(seconds=_REBOOT_AFTER_S))),
         )
+        self._feed.counted({queue: line.waiting for queue, line in fleet.lines.items()})
         warm = await self._catalog.warm()
         queues = (
             {i.queue for i in fleet.live}

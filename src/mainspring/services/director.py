@@ -17,6 +17,7 @@ from mainspring.services.attempt import Desk
 from mainspring.services.driver import Driver
 
 log = logging.getLogger(__name__)
+_STOP_GRACE_S = 5.0
 
 
 class Director:
@@ -44,6 +45,7 @@ class Director:
         self._drivers: dict[str, Driver] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._accepting = True
+        self._stop_grace_s = _STOP_GRACE_S
 
     async def run_once(self) -> int:
         """Look at the rows once. Returns how many drivers it started or told something."""
@@ -78,6 +80,7 @@ class Director:
             driver.leave()
         if self._tasks:
             await asyncio.wait(self._tasks.values(), timeout=grace_s)
+        self._stop_grace_s = min(self._stop_grace_s, grace_s)
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
@@ -105,7 +108,7 @@ class Director:
 
     async def _bury(self, driver: Driver) -> None:
         await self._sweep(driver.take_leavings())
-        await driver.end()
+        await driver.end(self._stop_grace_s)
         await self._lose(driver.id, driver.reason)
         self._drivers.pop(driver.id, None)
         self._tasks.pop(driver.id, None)

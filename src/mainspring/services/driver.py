@@ -19,7 +19,6 @@ from mainspring.services.attempt import Attempt, Desk, Stage
 log = logging.getLogger(__name__)
 _LOOK_AGAIN_S = 0.5
 _POLL_S = (0.005, 0.02, 0.1)
-_STOP_GRACE_S = 5.0
 
 
 class SetupFailed(MainspringError):
@@ -94,14 +93,14 @@ class Driver:
         leavings, self._leavings = self._leavings, []
         return leavings
 
-    async def end(self) -> None:
+    async def end(self, grace_s: float) -> None:
         """End the process, whatever its state, and note it."""
         logs = ""
         if self._client is not None:
             await self._client.close()
         if self._launched is not None:
             logs = self._launcher.setup_logs(self._launched)
-            await self._launcher.terminate(self._launched, _STOP_GRACE_S)
+            await self._launcher.terminate(self._launched, grace_s)
         await self._instances.end(self.id, self.reason, logs, rfc3339(self._desk.now()))
 
     async def _version(self) -> Version:
@@ -174,7 +173,7 @@ class Driver:
                 for prediction in claimed:
                     attempt = Attempt(prediction, stage, self._desk)
                     self._attempts[prediction.id] = (attempt, asyncio.create_task(self._perform(attempt)))
-                if len(claimed) == free:
+                if len(claimed) == free or self._gone or self.leaving:
                     continue
             self._paused = asyncio.get_running_loop().create_future()
             if free > 0:

@@ -62,8 +62,8 @@ class Inputs:
         target = folder / new_capability()[:12]
         target.mkdir(parents=True)
         own = _OWN_FILE.match(value)
-        file = await self._files.get(account, own.group(1)) if own else None
-        if file is not None:
+        file = await self._files.get(own.group(1)) if own else None
+        if file is not None and file.account == account:
             name = _safe(file.name)
             _link(self._objects.path(f"files/{file.id}"), target / name)
         else:

@@ -1,0 +1,77 @@
+"""Ends what is overdue and removes what has expired."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from mainspring.core.ids import rfc3339
+from mainspring.core.prediction import Status
+from mainspring.database.hints import Hints
+from mainspring.objects import Objects
+from mainspring.records.feed import Feed
+from mainspring.records.files import Files
+from mainspring.records.instances import Instances
+from mainspring.records.predictions import Predictions
+
+log = logging.getLogger(__name__)
+_KEEP_INSTANCES = timedelta(days=7)
+_TIDY_EVERY = timedelta(minutes=1)
+
+
+class Janitor:
+    """Deadlines at once, expired files and old rows once a minute."""
+
+    topic = "deadlines"
+    interval_s = 0.5
+
+    def __init__(
+        self,
+        *,
+        hints: Hints,
+        feed: Feed,
+        predictions: Predictions,
+        instances: Instances,
+        files: Files,
+        objects: Objects,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._hints = hints
+        self._feed = feed
+        self._predictions = predictions
+        self._instances = instances
+        self._files = files
+        self._objects = objects
+        self._now = now
+        self._tidied_at: datetime | None = None
+
+    async def run_once(self) -> int:
+        """One round. Returns how many predictions and files it ended."""
+        now = self._now()
+        changed = await self._enforce_deadlines(rfc3339(now))
+        if self._tidied_at is None or now - self._tidied_at >= _TIDY_EVERY:
+            self._tidied_at = now
+            changed += await self._expire_files(now)
+            await self._instances.prune(rfc3339(now - _KEEP_INSTANCES))
+        return changed
+
+    async def _enforce_deadlines(self, now: str) -> int:
+        """Past its deadline a waiting prediction is aborted, a running one canceled."""
+        changed = 0
+        for prediction in await self._predictions.due(now):
+            ended = await self._predictions.end_waiting(prediction.id, Status.ABORTED, now)
+            if ended is not None:
+                self._feed.close(ended)
+                changed += 1
+            elif await self._predictions.ask_cancel(prediction.id, now) is not None:
+                self._hints.hint("instances")
+                changed += 1
+        return changed
+
+    async def _expire_files(self, now: datetime) -> int:
+        expired = await self._files.expired(now)
+        for file in expired:
+            await self._objects.delete(f"files/{file.id}")
+            await self._files.delete(file.id, file.account)
+        return len(expired)
