@@ -8,11 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from mainspring.core.errors import InvalidField, InvalidInput
+from mainspring.core.errors import BundleError, InvalidField, InvalidInput
+
+if TYPE_CHECKING:
+    import jsonschema_rs
 
 Schema = Mapping[str, Any]
 _URI = re.compile(r"https?://[^\s/?#]|data:[^,]{0,1024},", re.IGNORECASE)
@@ -48,9 +51,10 @@ class InputSchema:
 
     @classmethod
     def compile(cls, openapi: Schema, name: str = "Input") -> InputSchema:
-        """From the version's OpenAPI document; name: which of its schemas the input has to fit."""
-        import jsonschema_rs
+        """From the version's OpenAPI document; name: which of its schemas the input has to fit.
 
+        Raises BundleError for a document that is no schema.
+        """
         schemas = _schemas(openapi)
         found = schemas.get(name, {})
         properties = {key: _plain(value, schemas) for key, value in found.get("properties", {}).items()}
@@ -61,7 +65,7 @@ class InputSchema:
             "required": sorted(required),
             "additionalProperties": False,
         }
-        validator = jsonschema_rs.Draft7Validator(root, validate_formats=False)
+        validator = _validator(root)
         return cls(
             properties=properties,
             required=required,
@@ -91,7 +95,10 @@ class InputSchema:
         return name in self.properties and name not in self.required
 
     def _sorted(self, told: Iterable[_Told]) -> list[InvalidField]:
-        return [fault for _, fault in sorted(told, key=lambda one: self._place(one[0]))]
+        """By x-order. What else is wrong with a value of the wrong type doesn't matter."""
+        faults = [fault for _, fault in sorted(told, key=lambda one: self._place(one[0]))]
+        mistyped = {fault.field for fault in faults if fault.type == "invalid_type"}
+        return [fault for fault in faults if fault.type == "invalid_type" or fault.field not in mistyped]
 
     def _place(self, name: str) -> int:
         order = self.properties.get(name, {}).get("x-order", _LAST - 1)
@@ -120,6 +127,26 @@ class OutputKind:
             concatenate=iterator and plain.get("x-cog-array-display") == "concatenate",
             has_files=_any(plain, _is_file),
         )
+
+
+def _validator(root: Schema) -> jsonschema_rs.Draft7Validator:
+    import jsonschema_rs
+
+    try:
+        return jsonschema_rs.Draft7Validator(root, validate_formats=False)
+    except ValueError as error:
+        if (simpler := _without_patterns(root)) != root:
+            return _validator(simpler)
+        raise BundleError(f"The input schema can't be used: {str(error).splitlines()[0]}") from error
+
+
+def _without_patterns(root: Schema) -> Schema:
+    """Python's regular expressions know more than JSON Schema's; those are left for Cog to check."""
+    properties = {
+        name: {k: v for k, v in schema.items() if k != "pattern"}
+        for name, schema in root["properties"].items()
+    }
+    return {**root, "properties": properties}
 
 
 def _schemas(openapi: Schema) -> Schema:
