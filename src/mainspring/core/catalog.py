@@ -1,0 +1,78 @@
+"""The names of models and versions, and of the hardware that a model can ask for."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from mainspring.core.errors import InvalidVersion
+
+_REFERENCE = re.compile(r"([^/:\s]+)/([^/:\s]+)(?::([0-9a-f]{64}))?")
+_VERSION_ID = re.compile(r"[0-9a-f]{64}")
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+_LONGEST = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What a text names: a model (its latest version), one version of a model, or a version of any model."""
+
+    owner: str | None = None
+    name: str | None = None
+    version: str | None = None
+
+    @property
+    def model(self) -> str | None:
+        """owner/name, or None for a bare version."""
+        return f"{self.owner}/{self.name}" if self.owner else None
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """What a model can ask to run on. sku is the API's word for it, name is for people."""
+
+    sku: str
+    name: str
+
+
+HARDWARE = (
+    Hardware("cpu", "CPU"),
+    Hardware("gpu", "Any GPU"),
+    Hardware("gpu-t4", "Nvidia T4 GPU"),
+    Hardware("gpu-l40s", "Nvidia L40S GPU"),
+    Hardware("gpu-l40s-2x", "2x Nvidia L40S GPU"),
+    Hardware("gpu-a100-large", "Nvidia A100 (80GB) GPU"),
+    Hardware("gpu-a100-large-2x", "2x Nvidia A100 (80GB) GPU"),
+    Hardware("gpu-h100", "Nvidia H100 GPU"),
+)
+
+
+def parse_reference(text: str) -> Reference:
+    """What `owner/name`, `owner/name:version` or a bare version of 64 hex digits names.
+
+    Raises InvalidVersion for anything else.
+    """
+    if _VERSION_ID.fullmatch(text):
+        return Reference(version=text)
+    found = _REFERENCE.fullmatch(text)
+    if found is None:
+        raise InvalidVersion
+    return Reference(*found.groups())
+
+
+def name_fault(name: str) -> str | None:
+    """Why name can't be a model's or an account's name, as a sentence's end; None for one that can."""
+    if not name:
+        return "may not be blank"
+    if len(name) > _LONGEST:
+        return f"may have at most {_LONGEST} characters"
+    if not _NAME.fullmatch(name):
+        return "may only have letters, digits, '.', '_' and '-', and begins and ends with a letter or digit"
+    return None
+
+
+def hardware_fault(sku: str) -> str | None:
+    """Why sku can't be chosen, in Replicate's words; None for one that can."""
+    if any(one.sku == sku for one in HARDWARE):
+        return None
+    return f"{sku} is not a valid hardware SKU. Your options are: {', '.join(one.sku for one in HARDWARE)}"

@@ -1,0 +1,112 @@
+"""Accounts and tokens in a real ledger."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from mainspring.core.errors import Conflict, InvalidRequest
+from mainspring.core.ids import rfc3339
+from mainspring.database import Database
+from mainspring.records.accounts import Account, Accounts
+from mainspring.records.recent import Recent
+
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+async def accounts(database: Database) -> Accounts:
+    made = Accounts(database)
+    await made.create_account("ada", "user", "Ada", NOW)
+    return made
+
+
+async def test_an_account_is_made_once(accounts: Accounts) -> None:
+    assert await accounts.get("ada") == Account("ada", "user", "Ada", rfc3339(NOW))
+    assert await accounts.get("bob") is None
+    with pytest.raises(Conflict):
+        await accounts.create_account("ada", "user", "Other", NOW)
+
+
+async def test_a_token_opens_its_account_and_is_not_stored(accounts: Accounts, database: Database) -> None:
+    token, secret = await accounts.create_token("ada", "laptop", now=NOW)
+    assert re.fullmatch(r"ms_[A-Za-z0-9]{37}", secret)
+    assert await accounts.by_token(secret) == await accounts.get("ada")
+    assert await accounts.by_token(secret + "x") is None
+    assert await accounts.by_token("\udcff") is None
+    (row,) = await database.fetch("SELECT * FROM tokens")
+    assert secret not in str(dict(row))
+    assert (token.prefix, token.last_four) == (secret[:5], secret[-4:])
+
+
+async def test_a_chosen_token_can_be_given_at_each_start(accounts: Accounts) -> None:
+    chosen = "ms_" + "a" * 20
+    first, _ = await accounts.create_token("ada", "start", chosen, now=NOW)
+    again, secret = await accounts.create_token("ada", "start", chosen, now=NOW + timedelta(days=1))
+    assert (again, secret) == (first, chosen)
+    await accounts.create_account("bob", "user", "Bob", NOW)
+    with pytest.raises(Conflict):
+        await accounts.create_token("bob", "start", chosen, now=NOW)
+    with pytest.raises(InvalidRequest):
+        await accounts.create_token("ada", "start", "secret", now=NOW)
+    await accounts.disable_token("ada", first.id, NOW)
+    with pytest.raises(Conflict):
+        await accounts.create_token("ada", "start", chosen, now=NOW)
+
+
+async def test_a_disabled_token_is_refused_at_once_and_only_its_account_disables_it(
+    accounts: Accounts,
+) -> None:
+    token, secret = await accounts.create_token("ada", "laptop", now=NOW)
+    assert await accounts.by_token(secret)
+    assert not await accounts.disable_token("bob", token.id, NOW)
+    assert await accounts.by_token(secret)
+    assert await accounts.disable_token("ada", token.id, NOW)
+    assert await accounts.by_token(secret) is None
+    assert not await accounts.disable_token("ada", token.id, NOW)
+    (listed,) = await accounts.list_tokens("ada")
+    assert listed.disabled_at == rfc3339(NOW)
+
+
+async def test_what_another_process_disabled_is_refused_after_a_moment(
+    accounts: Accounts, database: Database
+) -> None:
+    clock = [0.0]
+    here = Accounts(database, Recent(ttl_s=1.0, clock=lambda: clock[0]))
+    token, secret = await here.create_token("ada", "laptop", now=NOW)
+    assert await here.by_token(secret)
+    await accounts.disable_token("ada", token.id, NOW)
+    assert await here.by_token(secret)
+    clock[0] = 1.1
+    assert await here.by_token(secret) is None
+
+
+async def test_use_is_noted_lazily(accounts: Accounts) -> None:
+    _, secret = await accounts.create_token("ada", "laptop", now=NOW)
+    await accounts.touch(NOW)
+    assert (await accounts.list_tokens("ada"))[0].last_used_at is None
+    await accounts.by_token(secret)
+    later = NOW + timedelta(minutes=1)
+    await accounts.touch(later)
+    await accounts.touch(later + timedelta(minutes=1))
+    assert (await accounts.list_tokens("ada"))[0].last_used_at == rfc3339(later)
+
+
+async def test_a_read_that_a_write_overtakes_is_not_remembered() -> None:
+    recent = Recent()
+
+    async def read() -> str:
+        recent.forget()
+        return "old"
+
+    assert await recent.ask("key", read) == "old"
+    assert recent.get("key") is None
+
+
+async def test_memory_is_bounded() -> None:
+    recent = Recent(size=2)
+    for key in "abc":
+        recent.put(key, key.upper())
+    assert [recent.get(key) for key in "abc"] == [None, "B", "C"]
