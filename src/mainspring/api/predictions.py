@@ -15,7 +15,7 @@ from starlette.routing import Route
 from mainspring.api.context import Context, authenticate, context
 from mainspring.api.rendering import PredictionReply, render, so_far, with_urls
 from mainspring.api.wire import PAGE, base_url, cursor, decode, page, read_body, reply
-from mainspring.core.catalog import Reference
+from mainspring.core.catalog import parse_reference
 from mainspring.core.errors import (
     InvalidField,
     InvalidInput,
@@ -120,9 +120,7 @@ async def _asked(request: Request) -> tuple[Account, CreateBody]:
 
 async def _resolve(ctx: Context, account: Account, asked: str) -> Version:
     """The version that `owner/name`, `owner/name:id` or `id` names. Raises InvalidVersion."""
-    reference = Reference.parse(asked)
-    if reference is None:
-        raise InvalidVersion
+    reference = parse_reference(asked)
     if reference.model is None:
         found = await ctx.catalog.find_version(reference.version or "", account.username)
     elif reference.version is None:
@@ -182,7 +180,7 @@ async def _create(request: Request, account: Account, version: Version, body: Cr
     if not ctx.hints.hint_one(f"queue:{queue}"):
         ctx.hints.hint("scale")
     final = await live.ended(wait_s) if wait_s else None
-    files = OutputKind.of(version.openapi_schema).streams_files
+    files = ctx.catalog.output_kind(version).streams_files
     headers = {"Location": f"{base_url(request)}/v1/predictions/{prediction_id}"}
     if wait_s:
         headers["Preference-Applied"] = f"wait={round(wait_s)}"
@@ -254,7 +252,7 @@ async def _present(request: Request, prediction: Prediction) -> PredictionReply:
     """The reply, with what a running prediction has said so far."""
     ctx = context(request)
     version = await ctx.catalog.get_version(prediction.model, prediction.version)
-    kind = OutputKind.of(version.openapi_schema) if version else OutputKind(False, False, False)
+    kind = ctx.catalog.output_kind(version) if version else OutputKind(False, False, False)
     rendered = render(request, prediction, streams_files=kind.streams_files)
     if prediction.status is not Status.PROCESSING:
         return rendered

@@ -116,6 +116,11 @@ class OutputKind:
     concatenate: bool
     has_files: bool
 
+    @property
+    def streams_files(self) -> bool:
+        """Whether each piece is a file."""
+        return self.iterator and self.has_files
+
     @classmethod
     def of(cls, openapi: Schema, name: str = "Output") -> OutputKind:
         """From the version's OpenAPI document."""

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from mainspring.core.errors import Conflict, NotFound
-from mainspring.core.schema import InputSchema
+from mainspring.core.schema import InputSchema, OutputKind
 from mainspring.database import Database, Row, Statement
 from mainspring.records.pages import Cursor, Keyset, Page, read_page
 from mainspring.records.recent import Recent
@@ -111,6 +111,7 @@ FIND_VERSION = f"""
     WHERE v.id = :id AND (m.visibility = 'public' OR m.owner = :account)
     ORDER BY CASE WHEN m.owner = :account THEN 0 ELSE 1 END, v.created_at, v.model LIMIT 1"""
 LIST_VERSIONS = Keyset.of(_VERSION, "FROM versions WHERE model = :model", at="created_at", key="id")
+WARM = f"SELECT {_MODEL} FROM models WHERE min_instances > 0 AND latest_version IS NOT NULL"
 DELETE_VERSION = """
     DELETE FROM versions WHERE model = :model AND id = :id
     AND NOT EXISTS (SELECT 1 FROM predictions WHERE status = 'starting' AND queue = :queue)
@@ -222,6 +223,19 @@ class Catalog:
             found = InputSchema.compile(version.openapi_schema)
             self._schemas.put((version.model, version.id), found)
         return found
+
+    def output_kind(self, version: Version) -> OutputKind:
+        """How the version gives its output; read once from its document."""
+        key = ("output", version.model, version.id)
+        found: OutputKind | None = self._schemas.get(key)
+        if found is None:
+            found = OutputKind.of(version.openapi_schema)
+            self._schemas.put(key, found)
+        return found
+
+    async def warm(self) -> list[Model]:
+        """Models of which an instance is to be kept at all times."""
+        return [_model(row) for row in await self._database.fetch(WARM)]
 
     async def list_versions(self, model: str, cursor: Cursor | None, limit: int) -> Page[Version]:
         """The model's versions, newest first."""

@@ -9,7 +9,6 @@ from pathlib import Path
 from mainspring.cogclient import CogClient
 from mainspring.core.errors import InstanceLost, LaunchError, MainspringError
 from mainspring.core.ids import rfc3339
-from mainspring.core.schema import OutputKind
 from mainspring.database.hints import Future, Hints, release
 from mainspring.launchers import Launched, Launcher, LaunchSpec
 from mainspring.records.catalog import Catalog, Version
@@ -113,7 +112,7 @@ class Driver:
         assert self._launched is not None
         assert self._client is not None
         schema = self._catalog.input_schema(version)
-        return Stage(self._launched, self._client, schema, OutputKind.of(version.openapi_schema))
+        return Stage(self._launched, self._client, schema, self._catalog.output_kind(version))
 
     async def _launch(self, version: Version) -> None:
         spec = LaunchSpec(

@@ -1,0 +1,117 @@
+"""The HTTP application: paths as every client spells them, routes, and faults as problem+json."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sqlite3
+from collections.abc import Sequence
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from mainspring.api import (
+    account,
+    files,
+    hardware,
+    models,
+    outputs,
+    predictions,
+    push,
+    streams,
+    tokens,
+    versions,
+)
+from mainspring.api.context import Context
+from mainspring.api.wire import problem, reply
+from mainspring.core.errors import ApiError, NotFound, Unavailable
+
+log = logging.getLogger(__name__)
+_SECTIONS = "account|collections|deployments|files|hardware|models|predictions|search|streams|tokens|trainings|webhooks"
+_BARE = re.compile(rf"^/(?:v1/)*(?=(?:{_SECTIONS})(?:/|$))")
+_APPENDED = re.compile(r"^/v1/+https?:/+[^/]+(/v1/.*)$")
+
+
+def create_app(ctx: Context, pages: Sequence[BaseRoute] = ()) -> ASGIApp:
+    """The whole HTTP surface. pages: routes that are not the API's."""
+    sections: list[BaseRoute] = [
+        *streams.routes,
+        *predictions.routes,
+        *account.routes,
+        *models.routes,
+        *versions.routes,
+        *files.routes,
+        *hardware.routes,
+        *tokens.routes,
+        *push.routes,
+    ]
+    app = Starlette(
+        routes=[Mount("/v1", routes=sections), Route("/health", _health), *outputs.root_routes, *pages],
+        exception_handlers={
+            ApiError: _told,
+            HTTPException: _refused,
+            sqlite3.Error: _unavailable,
+            Exception: _broken,
+        },
+    )
+    app.router.redirect_slashes = False
+    app.state.context = ctx
+    return _OnePath(app)
+
+
+class _OnePath:
+    """Gives each request the path that the routes know.
+
+    Clients disagree whether the base URL ends in /v1: /v1/v1/x and /x become /v1/x. A client that appends a
+    page's absolute `next` to its base is understood as well.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            path: str = scope["path"]
+            if path.startswith("/v1/http") and (found := _APPENDED.match(path)):
+                path = found[1]
+            path = _BARE.sub("/v1/", path, count=1)
+            if path != "/" and path.endswith("/"):
+                path = path.rstrip("/")
+            if path != scope["path"]:
+                scope = {**scope, "path": path, "raw_path": path.encode()}
+        await self._app(scope, receive, send)
+
+
+async def _health(request: Request) -> Response:
+    return reply({"status": "ok"})
+
+
+async def _told(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ApiError)
+    return problem(error)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    """Starlette's own faults: unknown routes and methods."""
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        return problem(NotFound())
+    told = ApiError(error.detail)
+    told.status = error.status_code
+    response = problem(told)
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def _unavailable(request: Request, error: Exception) -> Response:
+    log.error("ledger: %s", error)
+    return problem(Unavailable())
+
+
+async def _broken(request: Request, error: Exception) -> Response:
+    log.error("%s %s", request.method, request.url.path, exc_info=error)
+    return problem(ApiError("Something went wrong on the server; its log says more."))

@@ -1,0 +1,117 @@
+"""Push: a packed model source comes in, lines of progress go out, a version is there at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from mainspring.api.context import authenticate, context, own
+from mainspring.api.wire import base_url
+from mainspring.core.catalog import name_fault
+from mainspring.core.errors import BundleError, InvalidField, InvalidInput, TooLarge
+
+_encode = msgspec.json.Encoder().encode
+
+
+async def push(request: Request) -> Response:
+    """POST /models/{owner}/{name}/push: a gzipped tar of the source; the reply is newline-delimited JSON.
+
+    Lines: {"event":"progress","message"}, at the end {"event":"version","id","created","model","url"} or
+    {"event":"error","detail"}. Query parameters set up the model: visibility, description, min_instances,
+    max_instances, idle_timeout.
+    """
+    account = await authenticate(request)
+    owner, name = request.path_params["owner"], request.path_params["name"]
+    own(account, owner)
+    fault = name_fault(name)
+    if fault:
+        raise InvalidInput([InvalidField("invalid_name", "name", f"name {fault}")])
+    ctx = context(request)
+    wishes = _wishes(request)
+    incoming = ctx.settings.data / "incoming"
+    incoming.mkdir(exist_ok=True)
+    archive = Path(tempfile.mkstemp(dir=incoming, suffix=".tar.gz")[1])
+    try:
+        await _receive(request, archive, ctx.settings.max_source)
+    except BaseException:
+        archive.unlink(missing_ok=True)
+        raise
+    lines = _build(request, archive, f"{owner}/{name}", wishes)
+    return StreamingResponse(lines, media_type="application/x-ndjson")
+
+
+async def _receive(request: Request, archive: Path, limit: int) -> None:
+    size = 0
+    with archive.open("wb") as out:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > limit:
+                raise TooLarge(
+                    f"A packed model may have at most {limit >> 20} MiB; list what it can do without in .dockerignore"
+                )
+            out.write(chunk)
+
+
+async def _build(request: Request, archive: Path, model: str, wishes: dict[str, Any]) -> AsyncIterator[bytes]:
+    said: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
+
+    async def run() -> None:
+        try:
+            version, created = await context(request).builder.build(
+                archive,
+                model,
+                wishes,
+                lambda message: said.put_nowait({"event": "progress", "message": message}),
+            )
+            url = f"{base_url(request)}/{model}"
+            said.put_nowait(
+                {"event": "version", "id": version.id, "created": created, "model": model, "url": url}
+            )
+        except BundleError as error:
+            said.put_nowait({"event": "error", "detail": str(error)})
+        finally:
+            archive.unlink(missing_ok=True)
+            said.put_nowait(None)
+
+    task = asyncio.create_task(run())
+    try:
+        while (line := await said.get()) is not None:
+            yield _encode(line) + b"\n"
+        await task
+    finally:
+        task.cancel()
+        archive.unlink(missing_ok=True)
+
+
+def _wishes(request: Request) -> dict[str, Any]:
+    """What the query asks of the model. Raises InvalidInput."""
+    kinds: dict[str, Any] = {"min_instances": int, "max_instances": int, "idle_timeout": float}
+    found: dict[str, Any] = {}
+    for name, value in request.query_params.items():
+        try:
+            found[name] = kinds.get(name, str)(value)
+        except ValueError as error:
+            told = f"{name} must be a number"
+            raise InvalidInput([InvalidField("invalid_type", name, told)]) from error
+    if "idle_timeout" in found:
+        found["idle_timeout_s"] = found.pop("idle_timeout")
+    unknown = found.keys() - {"visibility", "description", "min_instances", "max_instances", "idle_timeout_s"}
+    if unknown:
+        name = min(unknown)
+        told = f"Additional property {name} is not allowed"
+        raise InvalidInput([InvalidField("additional_property_not_allowed", "", told)])
+    if found.get("visibility", "public") not in ("public", "private"):
+        told = 'visibility must be one of the following: "public", "private"'
+        raise InvalidInput([InvalidField("enum", "visibility", told)])
+    return found
+
+
+routes = [Route("/models/{owner}/{name}/push", push, methods=["POST"])]
