@@ -53,6 +53,7 @@ class Settings:
         1 << 30, "Memory that one instance is taken to need, unless its model says otherwise."
     )
     max_upload: int = _doc(100 << 20, "Largest file that the files API takes.")
+    max_download: int = _doc(1 << 30, "Largest file that an input may name by URL.")
     max_body: int = _doc(100 << 20, "Largest JSON body.")
     max_source: int = _doc(4 << 30, "Largest packed model source that a push may upload.")
     file_ttl_s: float = _doc(86_400.0, "How long an uploaded file is kept.")

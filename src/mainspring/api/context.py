@@ -18,6 +18,7 @@ from mainspring.records.feed import Feed
 from mainspring.records.files import Files
 from mainspring.records.predictions import Predictions
 from mainspring.records.vault import Vault
+from mainspring.services.builder import Builder
 from mainspring.settings import Settings
 
 
@@ -35,6 +36,7 @@ class Context:
     catalog: Catalog
     predictions: Predictions
     files: Files
+    builder: Builder
     now: Callable[[], datetime]
 
 

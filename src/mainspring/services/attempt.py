@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from mainspring.cogclient import CogClient, Completed, Event, Log, Output
 from mainspring.core.errors import InstanceLost
@@ -84,14 +83,6 @@ class Attempt:
         if self._limit is not None:
             self._limit.reschedule(asyncio.get_running_loop().time() + self._desk.settings.cancel_grace_s)
         await self._stage.client.cancel(self.prediction.id)
-
-    def scratch(self) -> tuple[Path, ...]:
-        """Directories that the attempt leaves behind."""
-        instance, name = self._stage.instance, self.prediction.id
-        found = [instance.scratch / name]
-        if self._stage.inputs.file_fields:
-            found.append(instance.inbox / name)
-        return tuple(found)
 
     async def _run(self) -> Outcome:
         try:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
-from collections.abc import Iterable
 from pathlib import Path
 
 from mainspring.core.ids import rfc3339
@@ -60,7 +58,8 @@ class Director:
                 changed += 1
         changed += await self._cancel()
         await self._note_use()
-        await self._sweep(path for driver in self._drivers.values() for path in driver.take_leavings())
+        for driver in list(self._drivers.values()):
+            await driver.tidy()
         return changed
 
     async def recover(self) -> None:
@@ -85,6 +84,12 @@ class Director:
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
+    def hurry(self) -> None:
+        """Wait for nothing any more."""
+        self._stop_grace_s = 0.0
+        for task in self._tasks.values():
+            task.cancel()
+
     def _adopt(self, row: Instance) -> None:
         driver = Driver(
             row,
@@ -107,7 +112,6 @@ class Director:
             await asyncio.shield(self._bury(driver))
 
     async def _bury(self, driver: Driver) -> None:
-        await self._sweep(driver.take_leavings())
         await driver.end(self._stop_grace_s)
         await self._lose(driver.id, driver.reason)
         self._drivers.pop(driver.id, None)
@@ -134,13 +138,3 @@ class Director:
         for driver in self._drivers.values():
             if driver.take_use():
                 await self._instances.used(driver.id, now)
-
-    async def _sweep(self, paths: Iterable[Path]) -> None:
-        listed = list(paths)
-        if listed:
-            await asyncio.to_thread(_remove, listed)
-
-
-def _remove(paths: list[Path]) -> None:
-    for path in paths:
-        shutil.rmtree(path, ignore_errors=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 from pathlib import Path
 
 from mainspring.cogclient import CogClient
@@ -51,7 +52,7 @@ class Driver:
         self._launched: Launched | None = None
         self._client: CogClient | None = None
         self._attempts: dict[str, tuple[Attempt, asyncio.Task[None]]] = {}
-        self._leavings: list[Path] = []
+        self._leavings: list[str] = []
         self._used = False
         self._gone = False
         self._paused: Future | None = None
@@ -87,10 +88,11 @@ class Driver:
         used, self._used = self._used or bool(self._attempts), False
         return used
 
-    def take_leavings(self) -> list[Path]:
-        """Directories that ended attempts left behind."""
+    async def tidy(self) -> None:
+        """Remove what ended attempts left on disk."""
         leavings, self._leavings = self._leavings, []
-        return leavings
+        if leavings and self._launched is not None:
+            await asyncio.to_thread(self._tidy, self._launched, leavings)
 
     async def end(self, grace_s: float) -> None:
         """End the process, whatever its state, and note it."""
@@ -118,7 +120,7 @@ class Driver:
         spec = LaunchSpec(
             instance_id=self.id,
             source=self._root / "sources" / version.source,
-            environment=self._root / "environments" / version.environment,
+            environment=self._root / "envs" / version.environment,
             predictor=version.predictor,
             slots=version.slots,
             env=dict(version.env),
@@ -192,7 +194,7 @@ class Driver:
             self.reason, self._gone = "The platform failed to drive the model.", True
         finally:
             self._attempts.pop(attempt.prediction.id, None)
-            self._leavings.extend(attempt.scratch())
+            self._leavings.append(attempt.prediction.id)
             self._used = True
             if attempt.stuck:
                 self.leaving = True
@@ -218,6 +220,11 @@ class Driver:
         failed = await self._desk.predictions.fail_queue(self._row.queue, error, self._setup_logs(), now)
         for prediction in failed:
             self._desk.feed.close(prediction)
+
+    def _tidy(self, launched: Launched, prediction_ids: list[str]) -> None:
+        for prediction_id in prediction_ids:
+            self._launcher.tidy(launched, prediction_id)
+            shutil.rmtree(launched.inbox / prediction_id, ignore_errors=True)
 
     def _setup_logs(self) -> str:
         return self._launcher.setup_logs(self._launched) if self._launched is not None else ""

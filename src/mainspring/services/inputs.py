@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import shutil
@@ -20,6 +21,7 @@ from mainspring.records.vault import Vault
 MARK = "mainspring-file://"
 _SECRET_LENGTH = 4
 _OWN_FILE = re.compile(r"^https?://[^/]+(?:/v1)*/files/([A-Za-z0-9_=-]+)(?:/download)?/?(?:\?.*)?$")
+_OWN_OUTPUT = re.compile(r"^https?://[^/]+/(outputs/[0-9a-z]{26}/[a-z2-7]{52}/[^/?#]+)$")
 Fetch = Callable[[str, Path], Awaitable[str]]
 
 
@@ -60,16 +62,26 @@ class Inputs:
         if not isinstance(value, str) or not value.startswith(("http://", "https://")):
             return value
         target = folder / new_capability()[:12]
-        target.mkdir(parents=True)
-        own = _OWN_FILE.match(value)
-        file = await self._files.get(own.group(1)) if own else None
-        if file is not None and file.account == account:
-            name = _safe(file.name)
-            _link(self._objects.path(f"files/{file.id}"), target / name)
+        await asyncio.to_thread(target.mkdir, parents=True)
+        own = await self._own(value, account)
+        if own is not None:
+            path, name = own
+            await asyncio.to_thread(shutil.copyfile, path, target / name)
         else:
-            name = _safe(unquote(urlsplit(value).path.rpartition("/")[2]))
-            name = await self._fetch(value, target / name)
+            name = await self._fetch(value, target / _safe(unquote(urlsplit(value).path.rpartition("/")[2])))
         return MARK + quote(str(target / name))
+
+    async def _own(self, url: str, account: str) -> tuple[Path, str] | None:
+        """(where it lies, its name) of an uploaded file or an output of this platform; None for other URLs."""
+        if found := _OWN_FILE.match(url):
+            file = await self._files.get(found[1])
+            if file is not None and file.account == account:
+                return self._objects.path(f"files/{file.id}"), _safe(file.name)
+        if found := _OWN_OUTPUT.match(url):
+            key = unquote(found[1])
+            if await self._objects.stat(key) is not None:
+                return self._objects.path(key), _safe(key.rpartition("/")[2])
+        return None
 
 
 def _safe(name: str) -> str:
@@ -80,7 +92,3 @@ def _safe(name: str) -> str:
     stem = (stem if dot else suffix).encode()[:170].decode(errors="ignore")
     return f"{stem}.{suffix}" if dot and suffix else stem
 
-
-def _link(source: Path, target: Path) -> None:
-    """A copy: the model may write to it."""
-    shutil.copyfile(source, target)

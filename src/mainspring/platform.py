@@ -1,0 +1,297 @@
+"""The composition root: settings become a running platform. The only module that names adapters."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from mainspring.api.app import create_app
+from mainspring.api.context import Context
+from mainspring.core.errors import MainspringError
+from mainspring.database.hints import Hints
+from mainspring.database.sqlite import SqliteDatabase
+from mainspring.launchers import Launcher
+from mainspring.launchers.machine import capacity
+from mainspring.launchers.subprocess import SubprocessLauncher
+from mainspring.objects.disk import DiskObjects
+from mainspring.records.accounts import Accounts
+from mainspring.records.catalog import Catalog
+from mainspring.records.feed import Feed
+from mainspring.records.files import Files
+from mainspring.records.instances import Instances
+from mainspring.records.predictions import Predictions
+from mainspring.records.vault import Vault
+from mainspring.services.attempt import Desk
+from mainspring.services.autoscaler import Autoscaler
+from mainspring.services.builder import Builder
+from mainspring.services.bundled import push_bundled
+from mainspring.services.certificates import Certificates, ensure_certificates, local_names
+from mainspring.services.director import Director
+from mainspring.services.fetch import Fetcher
+from mainspring.services.inputs import Inputs
+from mainspring.services.janitor import Janitor
+from mainspring.services.scribe import Scribe
+from mainspring.settings import Settings
+from mainspring.supervisor import supervise
+from mainspring.web.pages import pages
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """Where the platform is. token: only when it was made just now."""
+
+    page_url: str
+    api_url: str
+    tls_api_url: str
+    ca_file: Path
+    token: str | None
+    account: str
+
+
+class Platform:
+    """Everything that runs in one process, made in the running event loop."""
+
+    def __init__(self, settings: Settings, *, launcher: Launcher, hints: Hints | None = None) -> None:
+        now = _now
+        self.settings = settings
+        self.hints = hints or Hints()
+        self.database = SqliteDatabase(settings.data / "ledger.sqlite", durable=settings.durable)
+        self.objects = DiskObjects(settings.data / "objects")
+        self.vault = Vault(settings.data / "key")
+        self.feed = Feed()
+        self.accounts = Accounts(self.database)
+        self.catalog = Catalog(self.database)
+        self.predictions = Predictions(self.database)
+        self.instances = Instances(self.database)
+        self.files = Files(self.database)
+        self.machine = capacity()
+        self.fetcher = Fetcher(private=settings.private_urls, limit=settings.max_download)
+        self.builder = Builder(settings=settings, catalog=self.catalog, now=now, gpus=self.machine.gpus)
+        self.scribe = Scribe(self.predictions)
+        desk = Desk(
+            settings=settings,
+            predictions=self.predictions,
+            feed=self.feed,
+            scribe=self.scribe,
+            inputs=Inputs(self.vault, self.files, self.objects, self.fetcher.fetch),
+            objects=self.objects,
+            now=now,
+        )
+        self.director = Director(
+            desk=desk,
+            hints=self.hints,
+            catalog=self.catalog,
+            instances=self.instances,
+            launcher=launcher,
+            root=settings.data,
+        )
+        self.autoscaler = Autoscaler(
+            settings=settings,
+            capacity=self.machine,
+            hints=self.hints,
+            feed=self.feed,
+            catalog=self.catalog,
+            predictions=self.predictions,
+            instances=self.instances,
+            now=now,
+        )
+        self.janitor = Janitor(
+            hints=self.hints,
+            feed=self.feed,
+            predictions=self.predictions,
+            instances=self.instances,
+            files=self.files,
+            objects=self.objects,
+            now=now,
+        )
+        self._loops: list[asyncio.Task[None]] = []
+
+    def app(self) -> ASGIApp:
+        """The HTTP application."""
+        ctx = Context(
+            settings=self.settings,
+            database=self.database,
+            hints=self.hints,
+            objects=self.objects,
+            vault=self.vault,
+            feed=self.feed,
+            accounts=self.accounts,
+            catalog=self.catalog,
+            predictions=self.predictions,
+            files=self.files,
+            builder=self.builder,
+            now=_now,
+        )
+        return create_app(ctx, pages(ctx))
+
+    async def first_token(self, chosen: str | None) -> str | None:
+        """Make the first account when there is none; its token, if it was made here and not chosen before."""
+        if await self.accounts.get(self.settings.account) is None:
+            await self.accounts.create_account(self.settings.account, "user", self.settings.account, _now())
+            _, token = await self.accounts.create_token(self.settings.account, "first", chosen, now=_now())
+            return token
+        if chosen:
+            await self.accounts.create_token(self.settings.account, "given at start", chosen, now=_now())
+        return None
+
+    async def start(self) -> None:
+        """Clear up after an earlier process, then begin every loop."""
+        await self.director.recover()
+        await self.builder.sweep()
+        for loop in (self.scribe, self.autoscaler, self.director, self.janitor):
+            self._loops.append(asyncio.create_task(supervise(loop, self.hints), name=type(loop).__name__))
+
+    async def stop(self, grace_s: float) -> None:
+        """Let running predictions end within grace_s, stop models, then loops and the ledger."""
+        await self.director.close(grace_s)
+        await self.scribe.run_once()
+        for task in self._loops:
+            task.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
+        await self.fetcher.close()
+        await self.database.close()
+
+
+def serve(settings: Settings, *, announce: Callable[[Announcement], None]) -> int:
+    """Run the platform until SIGTERM or SIGINT. Returns the exit status."""
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    chosen = os.environ.pop("MAINSPRING_TOKEN", None)
+    uvloop: Any = None
+    try:
+        import uvloop
+    except ImportError:
+        log.info("uvloop is not here; asyncio's own loop is used")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop if uvloop else None) as loop:
+        return loop.run(_serve(settings, chosen, announce))
+
+
+async def _serve(settings: Settings, chosen: str | None, announce: Callable[[Announcement], None]) -> int:
+    sockets = [_bind(settings.host, port) for port in (settings.port, settings.tls_port)]
+    certificates = ensure_certificates(settings.data, local_names(settings.host))
+    launcher = SubprocessLauncher(
+        settings.data / "instances",
+        isolate=settings.isolate,  # type: ignore[arg-type]
+        hidden=(settings.data,),
+    )
+    platform = Platform(settings, launcher=launcher)
+    token = await platform.first_token(chosen)
+    await platform.start()
+    servers = _servers(platform.app(), certificates, settings)
+    serving = [
+        asyncio.create_task(server.serve(sockets=[sock])) for server, sock in zip(servers, sockets, strict=True)
+    ]
+    announce(_announcement(settings, sockets, certificates, token))
+    pushing = asyncio.create_task(push_bundled(platform.builder, settings))
+    stopping, hurry = _signals()
+    await asyncio.wait([asyncio.create_task(stopping.wait()), *serving], return_when=asyncio.FIRST_COMPLETED)
+    pushing.cancel()
+    await _stop(platform, hurry, settings.grace_s)
+    for server in servers:
+        server.should_exit = True
+        server.force_exit = hurry.is_set()
+    await asyncio.gather(*serving, pushing, return_exceptions=True)
+    return 0
+
+
+async def _stop(platform: Platform, hurry: asyncio.Event, grace_s: float) -> None:
+    """Stop within the grace period, or at once when asked a second time."""
+    stopping = asyncio.create_task(platform.stop(grace_s))
+    hurrying = asyncio.create_task(hurry.wait())
+    await asyncio.wait([stopping, hurrying], return_when=asyncio.FIRST_COMPLETED)
+    if not stopping.done():
+        platform.director.hurry()
+    await stopping
+    hurrying.cancel()
+
+
+def _signals() -> tuple[asyncio.Event, asyncio.Event]:
+    """(set by the first SIGTERM or SIGINT, set by the second)."""
+    stopping, hurry = asyncio.Event(), asyncio.Event()
+
+    def told() -> None:
+        (hurry if stopping.is_set() else stopping).set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, told)
+    return stopping, hurry
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to us: two servers share the process."""
+
+    def capture_signals(self) -> Any:
+        from contextlib import nullcontext
+
+        return nullcontext()
+
+
+def _servers(app: ASGIApp, certificates: Certificates, settings: Settings) -> list[_Server]:
+    common: dict[str, Any] = {
+        "http": "httptools",
+        "ws": "none",
+        "lifespan": "off",
+        "access_log": False,
+        "log_config": None,
+        "server_header": False,
+        "timeout_graceful_shutdown": 3,
+    }
+    plain = uvicorn.Config(app, **common)
+    secure = uvicorn.Config(
+        app, **common, ssl_certfile=certificates.cert_file, ssl_keyfile=certificates.key_file
+    )
+    secure.load()
+    if secure.ssl is not None:
+        secure.ssl.minimum_version = ssl.TLSVersion.TLSv1_2
+    return [_Server(plain), _Server(secure)]
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """A listening socket, bound before anything else so that a taken port is known at once."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise MainspringError(
+            f"Port {port} of {host} can't be used: {error.strerror}. Is another server running? Choose with --port and --tls-port."
+        ) from error
+    listener.set_inheritable(False)
+    return listener
+
+
+def _announcement(
+    settings: Settings, sockets: list[socket.socket], certificates: Certificates, token: str | None
+) -> Announcement:
+    plain, secure = (sock.getsockname()[1] for sock in sockets)
+    host = "localhost" if settings.host in ("127.0.0.1", "::1", "0.0.0.0", "::") else settings.host  # noqa: S104
+    return Announcement(
+        page_url=f"http://{host}:{plain}",
+        api_url=f"http://{host}:{plain}/v1",
+        tls_api_url=f"https://{host}:{secure}/v1",
+        ca_file=certificates.ca_file,
+        token=token,
+        account=settings.account,
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
