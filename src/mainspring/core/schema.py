@@ -134,7 +134,7 @@ class OutputKind:
         )
 
 
-def _validator(root: Schema) -> jsonschema_rs.Draft7Validator:
+def _validator(root: dict[str, Any]) -> jsonschema_rs.Draft7Validator:
     import jsonschema_rs
 
     try:
@@ -145,7 +145,7 @@ def _validator(root: Schema) -> jsonschema_rs.Draft7Validator:
         raise BundleError(f"The input schema can't be used: {str(error).splitlines()[0]}") from error
 
 
-def _without_patterns(root: Schema) -> Schema:
+def _without_patterns(root: dict[str, Any]) -> dict[str, Any]:
     """Python's regular expressions know more than JSON Schema's; those are left for Cog to check."""
     properties = {
         name: {k: v for k, v in schema.items() if k != "pattern"}

@@ -7,6 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from mainspring.core.errors import MainspringError
+
+
+class RefusedFileError(MainspringError):
+    """Only a regular file of its own can be stored."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stored:
@@ -25,8 +31,12 @@ class Objects(Protocol):
     async def put(self, key: str, chunks: AsyncIterator[bytes], content_type: str, limit: int) -> Stored:
         """Store chunks under key, atomically. Raises TooLarge past `limit` bytes."""
 
-    async def adopt(self, key: str, path: Path, content_type: str) -> Stored:
-        """Store the file at path under key, moving it when it can. Path must be a regular file."""
+    async def adopt(self, key: str, path: Path, content_type: str, *, within: Path | None = None) -> Stored:
+        """Store a copy of the file at path under key; what is stored stays when path changes later.
+
+        within: a directory that the file must really lie in. Raises FileNotFoundError when there is none,
+        RefusedFileError for a link, for what is not a regular file, and for one outside `within`.
+        """
 
     async def stat(self, key: str) -> Stored | None:
         """What is stored under key, if anything."""
