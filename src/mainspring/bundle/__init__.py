@@ -1,0 +1,41 @@
+"""A model's source tree: cog.yaml, files, digest, environment, Cog schema.
+
+`read_config` → CogConfig; `pack`, `unpack`, `source_digest`; `Environments.ensure` → Environment;
+`describe` → Signature; `version_id` names what came out. `inside/` holds the code of ours that runs in a model's
+own Python: ADAPTER is the predictor that coglet is given, with the author's in MAINSPRING_PREDICTOR.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from mainspring.bundle.cogyaml import CogConfig, read_config
+from mainspring.bundle.environment import Environment, Environments
+from mainspring.bundle.schema import Signature, describe, prepare_source
+from mainspring.bundle.source import pack, source_digest, unpack
+
+ADAPTER = f"{Path(__file__).parent / 'inside' / 'adapter.py'}:Predictor"
+
+__all__ = [
+    "ADAPTER",
+    "CogConfig",
+    "Environment",
+    "Environments",
+    "Signature",
+    "describe",
+    "pack",
+    "prepare_source",
+    "read_config",
+    "source_digest",
+    "unpack",
+    "version_id",
+]
+
+
+def version_id(source: str, lock: str, openapi: dict[str, Any], cog_version: str) -> str:
+    """64 hex that name a version: the same source digest, lock, schema and Cog version give the same name."""
+    parts = [source, lock, openapi, cog_version]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
