@@ -63,6 +63,9 @@ class Launcher(Protocol):
     async def launch(self, spec: LaunchSpec) -> Launched:
         """Start an instance and return at once, before it is ready. Raises LaunchError."""
 
+    async def wait(self, instance: Launched) -> None:
+        """Return when its process has ended, at once if it already has."""
+
     async def terminate(self, instance: Launched, grace_s: float) -> None:
         """Ask it to stop, kill its whole process group after `grace_s`, remove its workdir. Idempotent."""
 
@@ -74,6 +77,9 @@ class Launcher(Protocol):
 
     def setup_logs(self, instance: Launched) -> str:
         """What it printed outside predictions so far, newest 64 kB."""
+
+    def tidy(self, instance: Launched, prediction_id: str) -> None:
+        """Remove what Cog leaves on disk for a finished prediction; it never does itself."""
 
     async def reap(self, pid: int, pid_started_at: int) -> None:
         """End what an earlier server left behind, if that pid still is that process."""
