@@ -42,7 +42,9 @@ def _tell_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(epilog="Start with `mainspring doctor`, then `mainspring serve`; each command has its own --help.")
+@app.callback(
+    epilog="Start with `mainspring doctor`, then `mainspring serve`; each command has its own --help."
+)
 def _top(
     version: Annotated[
         bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version.")

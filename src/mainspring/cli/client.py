@@ -70,7 +70,9 @@ class Client:
         try:
             return json.loads(text) if text.strip() else None
         except ValueError:
-            raise CliError(f"{self.target.url} does not speak the API.", "Is this the URL of Mainspring?") from None
+            raise CliError(
+                f"{self.target.url} does not speak the API.", "Is this the URL of Mainspring?"
+            ) from None
 
     @asynccontextmanager
     async def open(self, method: str, path: str, **options: Any) -> AsyncIterator[httpx.Response]:
@@ -82,7 +84,9 @@ class Client:
             yield response
 
     @asynccontextmanager
-    async def open_url(self, url: str, headers: dict[str, str] | None = None) -> AsyncIterator[httpx.Response]:
+    async def open_url(
+        self, url: str, headers: dict[str, str] | None = None
+    ) -> AsyncIterator[httpx.Response]:
         """The reply of an absolute URL that needs no token: an output file or a stream."""
         async with self._stream("GET", url, headers=headers, timeout=NO_LIMIT) as response:
             yield response
@@ -115,13 +119,17 @@ class Client:
         except httpx.ConnectError as error:
             raise _not_connected(url, error) from None
         except httpx.TimeoutException:
-            raise Unreachable(f"{url} did not answer in time.", "Try again, or look at the server's log.") from None
+            raise Unreachable(
+                f"{url} did not answer in time.", "Try again, or look at the server's log."
+            ) from None
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
             raise CliError(f"That is no URL that can be called: {error}") from None
         except httpx.TransportError as error:
             other = "https" if url.startswith("http:") else "http"
             hint = f"If it happens again: is this port the {other} one?"
-            raise Unreachable(f"The connection to {url} broke off: {str(error) or type(error).__name__}.", hint) from None
+            raise Unreachable(
+                f"The connection to {url} broke off: {str(error) or type(error).__name__}.", hint
+            ) from None
 
 
 def _trusted(target: Target) -> ssl.SSLContext:
@@ -130,7 +138,9 @@ def _trusted(target: Target) -> ssl.SSLContext:
         if target.ca:
             context.load_verify_locations(target.ca)
     except OSError as error:
-        raise CliError(f"{target.ca}: {error}", f"Run `mainspring login {target.url} --ca FILE` again.") from None
+        raise CliError(
+            f"{target.ca}: {error}", f"Run `mainspring login {target.url} --ca FILE` again."
+        ) from None
     return context
 
 
@@ -140,7 +150,11 @@ def _not_connected(url: str, error: httpx.ConnectError) -> CliError:
     if "SSL" in str(error):
         return CliError(f"{url} does not speak TLS.", "Perhaps this is the HTTP port: use http:// instead.")
     local = urlsplit(url).hostname in LOOPBACK
-    hint = "Is `mainspring serve` running?" if local else "Is `mainspring serve` running there, on an open --host?"
+    hint = (
+        "Is `mainspring serve` running?"
+        if local
+        else "Is `mainspring serve` running there, on an open --host?"
+    )
     if "MAINSPRING_URL" not in os.environ:
         hint += "\nFor another server: set MAINSPRING_URL, or `mainspring login URL`."
     return Unreachable(f"Nothing answers at {url}.", hint)
@@ -161,7 +175,19 @@ def _refused(target: Target, status: int, content: bytes) -> Refused:
         429: "It takes no more for now; try again in a moment.",
         503: "It can't take this for now; try again in a moment.",
     }
-    return Refused(status, body, f"{title}\n{detail}" if title and title != detail else detail, hints.get(status, ""))
+    return Refused(
+        status, body, f"{title}\n{detail}" if title and title != detail else detail, hints.get(status, "")
+    )
+
+
+async def read_lines(content: AsyncIterator[bytes]) -> AsyncIterator[str]:
+    """The lines of `content` that ended; a last one without its end is left out."""
+    # httpx's own lines also break at U+2028 and the like, which a model may well write.
+    rest = b""
+    async for block in content:
+        *lines, rest = (rest + block).split(b"\n")
+        for line in lines:
+            yield line.removesuffix(b"\r").decode(errors="replace")
 
 
 def ask(work: Callable[[Client], Awaitable[T]], target: Target | None = None) -> T:

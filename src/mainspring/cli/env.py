@@ -19,24 +19,32 @@ if TYPE_CHECKING:
 
 _ABOUT = {
     "MAINSPRING_URL": "the mainspring command",
-    "REPLICATE_BASE_URL": "Replicate's clients; in JavaScript: new Replicate({baseUrl: process.env.REPLICATE_BASE_URL})",
+    "REPLICATE_BASE_URL": "Replicate's clients; JavaScript: new Replicate({baseUrl: process.env.REPLICATE_BASE_URL})",
     "SSL_CERT_FILE": "Python (httpx, aiohttp) and curl: the system's authorities and this platform's",
     "REQUESTS_CA_BUNDLE": "Python (requests)",
     "NODE_EXTRA_CA_CERTS": "Node.js",
 }
-_NO_TOKEN = """no token is known here: make one with `mainspring token create NAME`, or take the one that the first
+_NOT_LOGGED_IN = """no token is known here: make one with `mainspring token create NAME`, or take the one that the first
 start showed; then `mainspring login` or export MAINSPRING_TOKEN=…, and run this again"""
 
 
 def env(
-    plain: Annotated[bool, typer.Option("--plain", help="Only NAME=value lines, for scripts and env files.")] = False,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Only NAME=value lines, for scripts and env files.")
+    ] = False,
     tls: Annotated[
-        bool | None, typer.Option("--tls/--no-tls", help="The HTTPS listener, or the HTTP one. [HTTPS if its CA is known]")
+        bool | None,
+        typer.Option(
+            "--tls/--no-tls", help="The HTTPS listener, or the HTTP one. Default: HTTPS if its CA is known."
+        ),
     ] = None,
     data: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The data directory of a server on this machine. [data]")
+        Path | None,
+        typer.Option(metavar="DIR", help="The data directory of a server on this machine. Default: data."),
     ] = None,
-    config: Annotated[Path | None, typer.Option(metavar="FILE", help="The server's file of settings.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The server's file of settings.")
+    ] = None,
 ) -> None:
     """Print the lines that point every client here: base URL, token, and the authority to trust.
 
@@ -60,7 +68,7 @@ def env(
     for line in _plain(access) if plain else _exports(access):
         typer.echo(line)
     if plain and not access.token:
-        tell(_NO_TOKEN)
+        tell(_NOT_LOGGED_IN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +84,11 @@ class Access:
         """The environment variables in the order to show them."""
         found: dict[str, str | Path | None] = {"MAINSPRING_URL": self.url, "MAINSPRING_TOKEN": self.token}
         found |= {"REPLICATE_BASE_URL": self.url, "REPLICATE_API_TOKEN": self.token}
-        found |= {"SSL_CERT_FILE": self.bundle, "REQUESTS_CA_BUNDLE": self.bundle, "NODE_EXTRA_CA_CERTS": self.ca}
+        found |= {
+            "SSL_CERT_FILE": self.bundle,
+            "REQUESTS_CA_BUNDLE": self.bundle,
+            "NODE_EXTRA_CA_CERTS": self.ca,
+        }
         return {name: str(value) for name, value in found.items() if value}
 
 
@@ -88,7 +100,9 @@ def _at_server(settings: Settings, tls: bool | None) -> Access:
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}.get(settings.host, settings.host)  # noqa: S104
     urls = f"http://{host}:{settings.port}", f"https://{host}:{settings.tls_port}"
     found = urls[secure]
-    return _access(found, _token_for(*urls), ca if secure else None, settings.data.resolve() / "ca-bundle.pem")
+    return _access(
+        found, _token_for(*urls), ca if secure else None, settings.data.resolve() / "ca-bundle.pem"
+    )
 
 
 def _from_login(tls: bool | None) -> Access:
@@ -96,7 +110,9 @@ def _from_login(tls: bool | None) -> Access:
 
     target: Target = find_target()
     if tls is not None and tls != target.url.startswith("https:"):
-        hint = "Log in at its other URL, or name its data directory with --data DIR when it is on this machine."
+        hint = (
+            "Log in at its other URL, or name its data directory with --data DIR when it is on this machine."
+        )
         raise CliError(f"The URL known here is {target.url}.", hint)
     ca = target.ca.resolve() if target.ca else None
     return _access(target.url, target.token, ca, ca.with_suffix(".bundle.pem") if ca else None)
@@ -136,7 +152,7 @@ def _exports(access: Access) -> Iterator[str]:
             yield f"# {_ABOUT[name]}"
         yield f"export {name}={shlex.quote(value)}"
     if not access.token:
-        yield from (f"# {line}" for line in _NO_TOKEN.splitlines())
+        yield from (f"# {line}" for line in _NOT_LOGGED_IN.splitlines())
     if access.ca is None:
         yield "# over plain HTTP, clients return output files as URLs; use --tls for file objects"
     yield '# to set these here:  eval "$(mainspring env)"'

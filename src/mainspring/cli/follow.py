@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from mainspring.cli.client import Client, Refused, Unreachable
+from mainspring.cli.client import Client, Refused, Unreachable, read_lines
 from mainspring.cli.terminal import CliError
 
 TERMINAL = frozenset({"succeeded", "failed", "canceled", "aborted"})
@@ -98,7 +98,7 @@ class Event:
 async def parse_events(content: AsyncIterator[bytes]) -> AsyncIterator[Event]:
     """The events in `content`; an event that is cut off before its blank line is left out."""
     fields: dict[str, list[str]] = {}
-    async for line in _lines(content):
+    async for line in read_lines(content):
         if not line:
             if "data" in fields:
                 name, number = (fields.get(k, [""])[-1] for k in ("event", "id"))
@@ -107,12 +107,3 @@ async def parse_events(content: AsyncIterator[bytes]) -> AsyncIterator[Event]:
         elif not line.startswith(":"):
             key, _, value = line.partition(":")
             fields.setdefault(key, []).append(value.removeprefix(" "))
-
-
-async def _lines(content: AsyncIterator[bytes]) -> AsyncIterator[str]:
-    # Not httpx's lines: they also break at U+2028 and the like, which a model may well write.
-    rest = b""
-    async for block in content:
-        *lines, rest = (rest + block).split(b"\n")
-        for line in lines:
-            yield line.removesuffix(b"\r").decode(errors="replace")

@@ -16,11 +16,15 @@ if TYPE_CHECKING:
 
 
 def login(
-    url: Annotated[str | None, typer.Argument(metavar="[URL]", help="The server. [http://127.0.0.1:8585]")] = None,
+    url: Annotated[
+        str | None, typer.Argument(metavar="[URL]", help="The server. Default: http://127.0.0.1:8585.")
+    ] = None,
     token_stdin: Annotated[bool, typer.Option("--token-stdin", help="Read the token from stdin.")] = False,
     ca: Annotated[
         Path | None,
-        typer.Option("--ca", metavar="FILE", exists=True, dir_okay=False, help="The server's ca.pem, for https URLs."),
+        typer.Option(
+            "--ca", metavar="FILE", exists=True, dir_okay=False, help="The server's ca.pem, for https URLs."
+        ),
     ] = None,
 ) -> None:
     """Save a server and a token, so that the other commands use them.
@@ -48,7 +52,9 @@ def login(
 
 
 def logout(
-    url: Annotated[str | None, typer.Argument(metavar="[URL]", help="The server; else the current one.")] = None,
+    url: Annotated[
+        str | None, typer.Argument(metavar="[URL]", help="The server; else the current one.")
+    ] = None,
 ) -> None:
     """Forget what `login` saved for a server. The token itself stays valid until it is revoked.
 

@@ -36,7 +36,13 @@ def list_models(as_json: AsJson = False) -> None:
     for model in models:
         version = (model.get("latest_version") or {}).get("id") or "none"
         name = f"{model['owner']}/{model['name']}"
-        row = (name, model["visibility"], str(model["run_count"]), version[:12], model.get("description") or "")
+        row = (
+            name,
+            model["visibility"],
+            str(model["run_count"]),
+            version[:12],
+            model.get("description") or "",
+        )
         table.add_row(*map(printable, row))
     return stdout_console().print(table)
 
@@ -55,7 +61,15 @@ def show_model(model: ModelName, as_json: AsJson = False) -> None:
     found = ask(lambda client: client.get(path))
     if as_json:
         return _print_json(found)
-    shown = ("description", "visibility", "run_count", "min_instances", "max_instances", "idle_timeout", "url")
+    shown = (
+        "description",
+        "visibility",
+        "run_count",
+        "min_instances",
+        "max_instances",
+        "idle_timeout",
+        "url",
+    )
     result(printable(f"{found['owner']}/{found['name']}"))
     for name in shown:
         if found.get(name) is not None:
@@ -66,10 +80,13 @@ def show_model(model: ModelName, as_json: AsJson = False) -> None:
 @app.command("set")
 def set_model(
     model: ModelName,
-    min_instances: Annotated[int | None, typer.Option(min=0, help="Instances that are always kept warm.")] = None,
+    min_instances: Annotated[
+        int | None, typer.Option(min=0, help="Instances that are always kept warm.")
+    ] = None,
     max_instances: Annotated[int | None, typer.Option(min=0, help="Most instances at a time.")] = None,
     idle_timeout: Annotated[
-        float | None, typer.Option(min=0, metavar="SECONDS", help="How long an instance without work is kept.")
+        float | None,
+        typer.Option(min=0, metavar="SECONDS", help="How long an instance without work is kept."),
     ] = None,
     visibility: Annotated[str | None, typer.Option(help="public or private.")] = None,
     description: Annotated[str | None, typer.Option(help="One sentence on what it does.")] = None,
@@ -87,9 +104,15 @@ def set_model(
     if visibility not in (None, "public", "private"):
         raise CliError(f"--visibility must be public or private, not {visibility!r}.")
     given = {"min_instances": min_instances, "max_instances": max_instances, "idle_timeout": idle_timeout}
-    changes = {k: v for k, v in (given | {"visibility": visibility, "description": description}).items() if v is not None}
+    changes = {
+        k: v
+        for k, v in (given | {"visibility": visibility, "description": description}).items()
+        if v is not None
+    }
     if not changes:
-        raise CliError("There is nothing to change.", "Give at least one setting; see mainspring model set --help.")
+        raise CliError(
+            "There is nothing to change.", "Give at least one setting; see mainspring model set --help."
+        )
     path = _path(model)
     ask(lambda client: client.call("PATCH", path, json=changes))
     tell(f"{model}: " + ", ".join(f"{k.replace('_', ' ')} is now {v}" for k, v in changes.items()))

@@ -7,7 +7,14 @@ import sys
 from types import TracebackType
 from typing import Any, Self
 
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from mainspring.cli.terminal import printable, result, stderr_console
 

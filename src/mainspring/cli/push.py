@@ -24,16 +24,25 @@ _BLOCK = 1 << 18
 
 def push(
     arguments: Annotated[
-        list[str], typer.Argument(metavar="[DIR] OWNER/NAME", help="The project (else: here), and the model it becomes.")
+        list[str],
+        typer.Argument(
+            metavar="[DIR] OWNER/NAME", help="The project (else: here), and the model it becomes."
+        ),
     ],
     private: Annotated[
-        bool | None, typer.Option("--private/--public", help="Who sees it: you, or every account. [private when new]")
+        bool | None,
+        typer.Option(
+            "--private/--public", help="Who sees it: you, or every account. Default: private when new."
+        ),
     ] = None,
     description: Annotated[str | None, typer.Option(help="One sentence on what it does.")] = None,
-    min_instances: Annotated[int | None, typer.Option(min=0, help="Instances that are always kept warm.")] = None,
+    min_instances: Annotated[
+        int | None, typer.Option(min=0, help="Instances that are always kept warm.")
+    ] = None,
     max_instances: Annotated[int | None, typer.Option(min=0, help="Most instances at a time.")] = None,
     idle_timeout: Annotated[
-        float | None, typer.Option(min=0, metavar="SECONDS", help="How long an instance without work is kept.")
+        float | None,
+        typer.Option(min=0, metavar="SECONDS", help="How long an instance without work is kept."),
     ] = None,
 ) -> None:
     """Push a Cog project: a new version of a model, built by the server, without Docker.
@@ -50,7 +59,11 @@ def push(
     from mainspring.cli.client import ask
 
     directory, model = _read_arguments(arguments)
-    options = {"description": description, "min_instances": min_instances, "max_instances": max_instances}
+    options: dict[str, Any] = {
+        "description": description,
+        "min_instances": min_instances,
+        "max_instances": max_instances,
+    }
     options |= {"idle_timeout": idle_timeout}
     if private is not None:
         options["visibility"] = "private" if private else "public"
@@ -77,7 +90,10 @@ def _read_arguments(arguments: list[str]) -> tuple[Path, Reference]:
     if model.version:
         raise CliError("A version names itself: push to owner/name.")
     if not (directory / "cog.yaml").is_file():
-        raise CliError(f"There is no cog.yaml in {directory.resolve()}.", "Name the project: mainspring push DIR OWNER/NAME")
+        raise CliError(
+            f"There is no cog.yaml in {directory.resolve()}.",
+            "Name the project: mainspring push DIR OWNER/NAME",
+        )
     return directory, model
 
 
@@ -93,13 +109,13 @@ async def _push(client: Client, parcel: Parcel) -> None:
 
 
 def _pack(directory: Path, out: IO[bytes]) -> None:
-    from mainspring.bundle.source import pack
+    from mainspring.bundle.source import pack  # type: ignore[import-not-found,unused-ignore]
 
     pack(directory, out)
 
 
 async def _upload(client: Client, parcel: Parcel, packed: IO[bytes], screen: _Screen) -> dict[str, Any]:
-    from mainspring.cli.client import NO_LIMIT, Unreachable
+    from mainspring.cli.client import NO_LIMIT, Unreachable, read_lines
 
     size = packed.seek(0, 2)
     packed.seek(0)
@@ -107,7 +123,7 @@ async def _upload(client: Client, parcel: Parcel, packed: IO[bytes], screen: _Sc
     options: dict[str, Any] = {"headers": headers, "params": parcel.query, "timeout": NO_LIMIT}
     content = _blocks(packed, size, screen)
     async with client.open("POST", f"{parcel.model.path}/push", content=content, **options) as response:
-        async for line in response.aiter_lines():
+        async for line in read_lines(response.aiter_bytes()):
             event = _decode(line)
             if event["event"] == "progress":
                 screen.line(str(event["message"]))
@@ -115,7 +131,9 @@ async def _upload(client: Client, parcel: Parcel, packed: IO[bytes], screen: _Sc
                 raise CliError(f"The build failed.\n{event['detail']}")
             elif event["event"] == "version":
                 return event
-    raise Unreachable("The connection ended before the build did.", "Push again: what is built already is kept.")
+    raise Unreachable(
+        "The connection ended before the build did.", "Push again: what is built already is kept."
+    )
 
 
 async def _blocks(packed: IO[bytes], size: int, screen: _Screen) -> AsyncIterator[bytes]:
@@ -145,7 +163,14 @@ class _Screen:
         self._live: Progress | None = None
 
     def __enter__(self) -> _Screen:
-        from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import (
+            BarColumn,
+            DownloadColumn,
+            Progress,
+            SpinnerColumn,
+            TextColumn,
+            TimeElapsedColumn,
+        )
 
         if self._console.is_terminal:
             columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(24), DownloadColumn())

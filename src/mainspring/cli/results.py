@@ -34,7 +34,11 @@ def as_text(output: Any, schema: ModelSchema) -> str:
         return output
     if isinstance(output, list) and all(isinstance(item, str | Path) for item in output):
         return ("" if schema.streams_text() else "\n").join(map(str, output))
-    return str(output) if isinstance(output, Path) else json.dumps(output, indent=2, ensure_ascii=False, default=str)
+    return (
+        str(output)
+        if isinstance(output, Path)
+        else json.dumps(output, indent=2, ensure_ascii=False, default=str)
+    )
 
 
 class _Saving:
@@ -47,7 +51,10 @@ class _Saving:
             return [await self.saved(item, found.get("items", {})) for item in value]
         if isinstance(value, dict):
             inner = found.get("properties", {})
-            return {k: await self.saved(v, inner.get(k, found.get("additionalProperties"))) for k, v in value.items()}
+            return {
+                k: await self.saved(v, inner.get(k, found.get("additionalProperties")))
+                for k, v in value.items()
+            }
         return await self._file(value) if isinstance(value, str) and self._is_file(value, found) else value
 
     def _is_file(self, value: str, schema: Schema) -> bool:
@@ -114,5 +121,7 @@ def _reserve(directory: Path, name: str) -> tuple[Path, int]:
             except FileExistsError:
                 continue
     except OSError as error:
-        raise CliError(f"{directory} can't be written: {error.strerror}.", "Choose another with -o DIR.") from None
+        raise CliError(
+            f"{directory} can't be written: {error.strerror}.", "Choose another with -o DIR."
+        ) from None
     raise CliError(f"{directory} is full of files named {name}.", "Choose another with -o DIR.")

@@ -20,10 +20,14 @@ _REFERENCE = re.compile(r"^([^/:]+)/([^/:]+)(?::([^/:]+))?$")
 
 
 def run(
-    model: Annotated[str, typer.Argument(metavar="OWNER/NAME[:VERSION]", help="The model, or one version of it.")],
+    model: Annotated[
+        str, typer.Argument(metavar="OWNER/NAME[:VERSION]", help="The model, or one version of it.")
+    ],
     inputs: Annotated[
         list[str] | None,
-        typer.Option("--input", "-i", metavar="NAME=VALUE", help="An input; @FILE is uploaded. Again for more."),
+        typer.Option(
+            "--input", "-i", metavar="NAME=VALUE", help="An input; @FILE is uploaded. Again for more."
+        ),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the prediction as JSON; files are saved only with -o.")
@@ -146,7 +150,9 @@ async def _create(client: Client, call: Call, schema: ModelSchema) -> dict[str, 
     return created
 
 
-async def _until_end(client: Client, prediction: dict[str, Any], screen: Screen, *, stream: bool) -> dict[str, Any]:
+async def _until_end(
+    client: Client, prediction: dict[str, Any], screen: Screen, *, stream: bool
+) -> dict[str, Any]:
     import asyncio
 
     from mainspring.cli.follow import follow
@@ -164,7 +170,9 @@ async def _until_end(client: Client, prediction: dict[str, Any], screen: Screen,
         raise
 
 
-async def _show(client: Client, call: Call, schema: ModelSchema, final: dict[str, Any], screen: Screen) -> None:
+async def _show(
+    client: Client, call: Call, schema: ModelSchema, final: dict[str, Any], screen: Screen
+) -> None:
     from mainspring.cli.results import as_text, save_files
 
     output = final.get("output")
@@ -191,7 +199,9 @@ def _finish_text(whole: str, shown: str) -> None:
 
 
 async def _explain(final: dict[str, Any]) -> None:
-    reason = final.get("error") or {"aborted": "its deadline passed before it could start"}.get(final["status"], "")
+    reason = final.get("error") or {"aborted": "its deadline passed before it could start"}.get(
+        final["status"], ""
+    )
     tell(f"{final['status']}{f': {reason}' if reason else ''}")
     if final["status"] == "failed" and not (final.get("logs") or "").strip():
         tell("It wrote no logs.")

@@ -62,7 +62,10 @@ class ModelSchema:
             return self.resolve(self._schemas.get(str(schema["$ref"]).rsplit("/", 1)[-1]))
         options = [s for s in schema.get("anyOf", ()) if s.get("type") != "null"] or schema.get("allOf", ())
         if len(options) == 1:
-            return {**{k: v for k, v in schema.items() if k not in ("anyOf", "allOf")}, **self.resolve(options[0])}
+            return {
+                **{k: v for k, v in schema.items() if k not in ("anyOf", "allOf")},
+                **self.resolve(options[0]),
+            }
         return schema
 
     def _field(self, name: str, found: Schema, required: bool) -> InputField:
@@ -75,7 +78,13 @@ class ModelSchema:
 
 def kind_of(schema: Schema) -> str:
     """What kind of value `schema` takes, in one word."""
-    kinds = {"integer": "integer", "number": "number", "boolean": "boolean", "array": "list", "object": "object"}
+    kinds = {
+        "integer": "integer",
+        "number": "number",
+        "boolean": "boolean",
+        "array": "list",
+        "object": "object",
+    }
     if schema.get("type") != "string":
         return kinds.get(str(schema.get("type")), "any")
     return {"uri": "file", "password": "secret"}.get(str(schema.get("format")), "text")

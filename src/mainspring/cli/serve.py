@@ -3,37 +3,54 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from mainspring.platform import Announcement
+    from mainspring.platform import Announcement  # type: ignore[import-not-found,unused-ignore]
     from mainspring.settings import Settings
-
-Given = Mapping[str, Any]
 
 
 def serve(
-    host: Annotated[str | None, typer.Option(help="Address to listen on; 0.0.0.0 for every one. [127.0.0.1]")] = None,
-    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port for HTTP. [8585]")] = None,
-    tls_port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port for HTTPS. [8586]")] = None,
-    data: Annotated[Path | None, typer.Option(metavar="DIR", help="Where everything is kept. [data]")] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on; 0.0.0.0 for every one. Default: 127.0.0.1.")
+    ] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port for HTTP. Default: 8585.")] = None,
+    tls_port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port for HTTPS. Default: 8586.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where everything is kept. Default: data.")
+    ] = None,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="A TOML file of settings.")] = None,
-    account: Annotated[str | None, typer.Option(help="The account that the first start makes. [mainspring]")] = None,
+    account: Annotated[
+        str | None, typer.Option(help="The account that the first start makes. Default: mainspring.")
+    ] = None,
     durable: Annotated[
-        bool | None, typer.Option("--durable/--no-durable", help="Flush each commit: survive a power loss too.")
+        bool | None,
+        typer.Option("--durable/--no-durable", help="Flush each commit: survive a power loss too."),
     ] = None,
-    isolate: Annotated[str | None, typer.Option(help="Confine models: auto, require or off. [auto]")] = None,
+    isolate: Annotated[
+        str | None, typer.Option(help="Confine models: auto, require or off. Default: auto.")
+    ] = None,
     private_urls: Annotated[
-        bool | None, typer.Option("--private-urls/--public-urls", help="Let inputs name URLs of private addresses.")
+        bool | None,
+        typer.Option("--private-urls/--public-urls", help="Let inputs name URLs of private addresses."),
     ] = None,
-    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error. [info]")] = None,
+    log_level: Annotated[
+        str | None, typer.Option(help="debug, info, warning or error. Default: info.")
+    ] = None,
     push: Annotated[
         list[Path] | None,
-        typer.Option("--push", metavar="DIR", exists=True, file_okay=False, help="Push this project at start. Again for more."),
+        typer.Option(
+            "--push",
+            metavar="DIR",
+            exists=True,
+            file_okay=False,
+            help="Push this project at start. Again for more.",
+        ),
     ] = None,
 ) -> None:
     """Start the platform: its page, Replicate's API over HTTP and HTTPS, and the models.
@@ -50,10 +67,16 @@ def serve(
     """
     from mainspring.settings import load_settings
 
-    given = {"host": host, "port": port, "tls_port": tls_port, "data": data, "account": account}
+    given: dict[str, Any] = {
+        "host": host,
+        "port": port,
+        "tls_port": tls_port,
+        "data": data,
+        "account": account,
+    }
     given |= {"durable": durable, "isolate": isolate, "private_urls": private_urls, "log_level": log_level}
     settings = _with_pushes(load_settings(config, **given), push or [])
-    from mainspring.platform import serve as start
+    from mainspring.platform import serve as start  # type: ignore[import-not-found,unused-ignore]
 
     raise typer.Exit(start(settings, announce=announce))
 
@@ -67,9 +90,13 @@ def _with_pushes(settings: Settings, directories: list[Path]) -> Settings:
 
 def announce(announcement: Announcement) -> None:
     """Says on stdout where everything is, with lines to copy into another terminal."""
-    bold, data = {"bold": True}, shlex.quote(str(announcement.ca_file.resolve().parent))
-    typer.secho(f"Mainspring is running, as {announcement.account}.", **bold)
-    rows = [("page", announcement.page_url), ("API", announcement.api_url), ("API, TLS", announcement.tls_api_url)]
+    data = shlex.quote(str(announcement.ca_file.resolve().parent))
+    typer.secho(f"Mainspring is running, as {announcement.account}.", bold=True)
+    rows = [
+        ("page", announcement.page_url),
+        ("API", announcement.api_url),
+        ("API, TLS", announcement.tls_api_url),
+    ]
     rows += [("token", f"{announcement.token}  (shown this once)")] if announcement.token else []
     for name, value in rows:
         typer.echo(f"  {name:<9} {value}")

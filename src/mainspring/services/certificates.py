@@ -24,11 +24,17 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric import ec
 
 CA_LIFE = timedelta(days=3650)
-LIFE = timedelta(days=396)  # some clients refuse 398 days and more, counted from a start that lies a little back
+LIFE = timedelta(
+    days=396
+)  # some clients refuse 398 days and more, counted from a start that lies a little back
 RENEW_BEFORE = timedelta(days=30)
 BACKDATED = timedelta(hours=12)
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----")
-_SYSTEM_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
+_SYSTEM_BUNDLES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/cert.pem",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,8 @@ def ensure_certificates(
         _write(ca_file, ca_pem, 0o644)
     issuer = hashlib.sha256(ssl.PEM_cert_to_DER_cert(ca_pem)).hexdigest()
     found = _read_about(server)
-    if not _fresh(found, now) or found.issuer != issuer or not set(names) <= set(found.names):
+    known = found and found.issuer == issuer and set(names) <= set(found.names)
+    if not known or not _fresh(found, now):
         _write(server, _sign(authority, _About(tuple(dict.fromkeys(names)), 0, issuer), now), 0o600)
     return Certificates(ca_file, server, server)
 
