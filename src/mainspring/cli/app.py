@@ -1,0 +1,65 @@
+"""The tree of commands, and the one place where an error becomes words on the terminal."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from mainspring import __version__
+from mainspring.cli import doctor, env, login, model, push, run, serve, token
+from mainspring.cli.terminal import tell_error
+from mainspring.core.errors import MainspringError
+
+
+class Commands(TyperGroup):
+    """Tells of our own errors in words instead of a traceback; exit code 1."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except MainspringError as error:
+            tell_error(error)
+            raise typer.Exit(1) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(130) from None
+
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mainspring {__version__}")
+        raise typer.Exit
+
+
+@app.callback(
+    epilog="Start with `mainspring doctor`, then `mainspring serve`; each command has its own --help."
+)
+def _top(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Run machine-learning models behind Replicate's API, on machines you own."""
+
+
+app.command("serve")(serve.serve)
+app.command("run")(run.run)
+app.command("push")(push.push)
+app.command("login")(login.login)
+app.command("logout")(login.logout)
+app.command("whoami")(login.whoami)
+app.add_typer(token.app, name="token")
+app.add_typer(model.app, name="model")
+app.command("env")(env.env)
+app.command("doctor")(doctor.doctor)

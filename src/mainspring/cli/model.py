@@ -1,0 +1,148 @@
+"""`mainspring model`: what models there are, and how they are kept."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from mainspring.cli.terminal import CliError, printable, result, stdout_console, tell
+
+app = typer.Typer(no_args_is_help=True, help="List models, show one, and change its settings.")
+ModelName = Annotated[str, typer.Argument(metavar="OWNER/NAME", help="The model.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
+
+
+@app.command("list")
+def list_models(as_json: AsJson = False) -> None:
+    """List the models of this platform.
+
+    [bold]Examples[/bold]
+
+    mainspring model list
+
+    mainspring model list --json | jq -r '.[].name'
+    """
+    from mainspring.cli.client import ask
+
+    models = ask(lambda client: client.pages("/v1/models"))
+    if as_json:
+        return _print_json(models)
+    if not models:
+        return tell("There are no models yet. Push one: mainspring push DIR owner/name")
+    from rich.table import Table
+
+    table = Table("model", "visibility", "runs", "latest version", "description", box=None)
+    for model in models:
+        version = (model.get("latest_version") or {}).get("id") or "none"
+        name = f"{model['owner']}/{model['name']}"
+        row = (
+            name,
+            model["visibility"],
+            str(model["run_count"]),
+            version[:12],
+            model.get("description") or "",
+        )
+        table.add_row(*map(printable, row))
+    return stdout_console().print(table)
+
+
+@app.command("show")
+def show_model(model: ModelName, as_json: AsJson = False) -> None:
+    """Show a model: its settings, its inputs, and how to call it.
+
+    [bold]Examples[/bold]
+
+    mainspring model show acme/hello
+    """
+    from mainspring.cli.client import ask
+
+    path = _path(model)
+    found = ask(lambda client: client.get(path))
+    if as_json:
+        return _print_json(found)
+    shown = (
+        "description",
+        "visibility",
+        "run_count",
+        "min_instances",
+        "max_instances",
+        "idle_timeout",
+        "url",
+    )
+    result(printable(f"{found['owner']}/{found['name']}"))
+    for name in shown:
+        if found.get(name) is not None:
+            result(printable(f"  {name.replace('_', ' '):<15}{found[name]}"))
+    return _show_version(model, found.get("latest_version"))
+
+
+@app.command("set")
+def set_model(
+    model: ModelName,
+    min_instances: Annotated[
+        int | None, typer.Option(min=0, help="Instances that are always kept warm.")
+    ] = None,
+    max_instances: Annotated[int | None, typer.Option(min=0, help="Most instances at a time.")] = None,
+    idle_timeout: Annotated[
+        float | None,
+        typer.Option(min=0, metavar="SECONDS", help="How long an instance without work is kept."),
+    ] = None,
+    visibility: Annotated[str | None, typer.Option(help="public or private.")] = None,
+    description: Annotated[str | None, typer.Option(help="One sentence on what it does.")] = None,
+) -> None:
+    """Change the settings of a model; what is not given stays as it is.
+
+    [bold]Examples[/bold]
+
+    mainspring model set acme/hello --min-instances 1
+
+    mainspring model set acme/llama --idle-timeout 600 --visibility private
+    """
+    from mainspring.cli.client import ask
+
+    if visibility not in (None, "public", "private"):
+        raise CliError(f"--visibility must be public or private, not {visibility!r}.")
+    given = {"min_instances": min_instances, "max_instances": max_instances, "idle_timeout": idle_timeout}
+    changes = {
+        k: v
+        for k, v in (given | {"visibility": visibility, "description": description}).items()
+        if v is not None
+    }
+    if not changes:
+        raise CliError(
+            "There is nothing to change.", "Give at least one setting; see mainspring model set --help."
+        )
+    path = _path(model)
+    ask(lambda client: client.call("PATCH", path, json=changes))
+    tell(f"{model}: " + ", ".join(f"{k.replace('_', ' ')} is now {v}" for k, v in changes.items()))
+
+
+def _path(model: str) -> str:
+    from mainspring.cli.run import parse_reference
+
+    reference = parse_reference(model)
+    if reference.version:
+        raise CliError(f"{model!r} names a version.", f"Say {reference}.")
+    return reference.path
+
+
+def _show_version(model: str, version: dict[str, Any] | None) -> None:
+    from mainspring.cli.schema import ModelSchema
+    from mainspring.cli.snippets import command_line
+
+    if not version:
+        return tell(f"It has no version yet. Push one: mainspring push DIR {model}")
+    fields = ModelSchema(version.get("openapi_schema")).inputs()
+    result(f"  {'latest version':<15}{version['id']}\n\ninputs")
+    for field in fields.values():
+        default = "required" if field.required else f"default {field.schema.get('default')!r}"
+        about = field.schema.get("description") or ""
+        result(printable(f"  {field.name:<15}{field.words}; {default}{f'; {about}' if about else ''}"))
+    return result(f"\n{command_line(model, fields)}")
+
+
+def _print_json(value: Any) -> None:
+    import json
+
+    result(json.dumps(value, indent=2, ensure_ascii=False))

@@ -1,0 +1,90 @@
+"""How a running prediction looks on the terminal: a line that moves, its logs, its text."""
+
+from __future__ import annotations
+
+import re
+import sys
+from types import TracebackType
+from typing import Any, Self
+
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from mainspring.cli.terminal import printable, result, stderr_console
+
+_TQDM = re.compile(r"^\s*(?:[^|%\d][^|%]*:)?\s*(\d+)%\s*\|[^|]*\|\s*(\d+)/(\d+)")
+_WORDS = {"starting": "starting: waiting for an instance", "processing": "processing"}
+
+
+def read_progress(line: str) -> int | None:
+    """The percentage in a line that tqdm wrote, else None."""
+    found = _TQDM.match(line)
+    return int(found[1]) if found else None
+
+
+class Screen:
+    """Shows a prediction: progress and logs on stderr, its text on stdout as it comes.
+
+    When stderr is no terminal, only the logs are written there. While a text runs into a terminal, logs wait.
+    """
+
+    def __init__(self) -> None:
+        self.shown_text = ""
+        self._console = stderr_console()
+        self._logged = 0
+        self._live: Progress | None = None
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(24), TaskProgressColumn())
+            self._live = Progress(*columns, TimeElapsedColumn(), console=self._console, transient=True)
+            self._live.add_task("starting", total=None)
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop()
+
+    def update(self, prediction: dict[str, Any]) -> None:
+        """The prediction as it is now."""
+        status, logs = prediction["status"], prediction.get("logs") or ""
+        ended = status not in _WORDS
+        if self._live:
+            self._live.update(self._live.task_ids[0], description=_WORDS.get(status, status))
+        if ended or not (self.shown_text and sys.stdout.isatty()):
+            self._log(logs, ended)
+
+    def text(self, chunk: str) -> None:
+        """The next piece of the output, which is one text."""
+        if sys.stdout.isatty():
+            self._stop()
+        self.shown_text += chunk
+        result(chunk, newline=False)
+
+    def _log(self, logs: str, ended: bool) -> None:
+        if len(logs) < self._logged:
+            self._logged = 0  # started again: its logs begin anew
+        end = len(logs) if ended else logs.rfind("\n") + 1
+        lines = logs[self._logged : end].splitlines() if end > self._logged else []
+        if lines and self.shown_text and sys.stdout.isatty() and not self.shown_text.endswith("\n"):
+            self._console.print()
+        for line in lines:
+            percent = read_progress(line)
+            if percent is not None and self._live:
+                self._live.update(self._live.task_ids[0], total=100, completed=percent)
+            else:
+                self._console.print(printable(line), style="dim", soft_wrap=True)
+        self._logged = max(self._logged, end)
+
+    def _stop(self) -> None:
+        if self._live:
+            self._live.stop()
+            self._live = None

@@ -1,0 +1,208 @@
+"""`mainspring run`: one prediction from the terminal."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mainspring.cli.terminal import CliError, result, tell
+
+if TYPE_CHECKING:
+    from mainspring.cli.client import Client
+    from mainspring.cli.progress import Screen
+    from mainspring.cli.schema import ModelSchema
+
+_REFERENCE = re.compile(r"^([^/:]+)/([^/:]+)(?::([^/:]+))?$")
+
+
+def run(
+    model: Annotated[
+        str, typer.Argument(metavar="OWNER/NAME[:VERSION]", help="The model, or one version of it.")
+    ],
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input", "-i", metavar="NAME=VALUE", help="An input; @FILE is uploaded. Again for more."
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the prediction as JSON; files are saved only with -o.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Where files are saved (else: here).")
+    ] = None,
+    stream: Annotated[
+        bool, typer.Option("--stream/--no-stream", help="Print a text as it comes, or all of it at the end.")
+    ] = True,
+) -> None:
+    """Run a model: its result goes to stdout, logs and progress to stderr. Ctrl-C cancels it.
+
+    Values become what the model's inputs want: numbers, true or false, JSON for lists and objects, @FILE for
+    files. A list can also be given item by item: -i tags=red -i tags=blue.
+
+    [bold]Examples[/bold]
+
+    mainspring run acme/hello -i text=world
+
+    mainspring run acme/upscale -i image=@photo.jpg -i scale=2 -o pictures
+
+    mainspring run acme/llama:3f0c… -i prompt="Why is the sky blue?" --json | jq .metrics
+    """
+    import asyncio
+
+    call = Call(parse_reference(model), tuple(inputs or ()), as_json, output, stream and not as_json)
+    if not asyncio.run(_run(call)):
+        raise typer.Exit(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """owner/name, and a version when one is named."""
+
+    owner: str
+    name: str
+    version: str | None
+
+    @property
+    def path(self) -> str:
+        """The model in the API."""
+        return f"/v1/models/{self.owner}/{self.name}"
+
+    def __str__(self) -> str:
+        return f"{self.owner}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What the command line asks for."""
+
+    model: Reference
+    inputs: tuple[str, ...]
+    as_json: bool
+    directory: Path | None
+    stream: bool
+
+
+def parse_reference(text: str) -> Reference:
+    """`owner/name[:version]`. Raises CliError."""
+    found = _REFERENCE.match(text)
+    if not found:
+        raise CliError(f"{text!r} names no model.", "A model is written owner/name, or owner/name:version.")
+    return Reference(found[1], found[2], found[3])
+
+
+async def find_schema(client: Client, model: Reference) -> ModelSchema:
+    """The schema of the version that is named, else of the latest. Raises CliError when there is none."""
+    from mainspring.cli.schema import ModelSchema
+
+    if model.version:
+        version = await client.get(f"{model.path}/versions/{model.version}")
+    else:
+        version = (await client.get(model.path)).get("latest_version")
+    if not version:
+        raise CliError(f"{model} has no version yet.", f"Push one: mainspring push DIR {model}")
+    return ModelSchema(version.get("openapi_schema"))
+
+
+async def _run(call: Call) -> bool:
+    from mainspring.cli.client import Client
+    from mainspring.cli.progress import Screen
+
+    async with Client() as client:
+        schema = await _schema_or_help(client, call.model)
+        prediction = await _create(client, call, schema)
+        with Screen() as screen:
+            final = await _until_end(client, prediction, screen, stream=call.stream and schema.streams_text())
+        await _show(client, call, schema, final, screen)
+        return bool(final["status"] == "succeeded")
+
+
+async def _schema_or_help(client: Client, model: Reference) -> ModelSchema:
+    from mainspring.cli.client import Refused
+
+    try:
+        return await find_schema(client, model)
+    except Refused as error:
+        if error.status != 404:
+            raise
+        what = f"version {model.version} of {model}" if model.version else f"model {model}"
+        raise CliError(f"There is no {what} here.", "`mainspring model list` shows what there is.") from None
+
+
+async def _create(client: Client, call: Call, schema: ModelSchema) -> dict[str, Any]:
+    from mainspring.cli.client import Refused
+    from mainspring.cli.inputs import describe, read_inputs
+
+    body: dict[str, Any] = {"input": await read_inputs(client, schema, call.inputs)}
+    path = f"{call.model.path}/predictions"
+    if call.model.version:
+        path, body["version"] = "/v1/predictions", call.model.version
+    try:
+        created: dict[str, Any] = await client.call("POST", path, json=body)
+    except Refused as error:
+        if error.status == 422 and schema.known:
+            raise CliError(str(error), describe(schema.inputs())) from None
+        raise
+    return created
+
+
+async def _until_end(
+    client: Client, prediction: dict[str, Any], screen: Screen, *, stream: bool
+) -> dict[str, Any]:
+    import asyncio
+
+    from mainspring.cli.follow import follow
+
+    try:
+        return await follow(client, prediction, screen, stream=stream)
+    except asyncio.CancelledError:
+        tell("\ncanceling…")
+        try:
+            async with asyncio.timeout(5):
+                await client.call("POST", f"/v1/predictions/{prediction['id']}/cancel")
+            tell(f"prediction {prediction['id']} was canceled")
+        except (CliError, TimeoutError) as error:
+            tell(f"prediction {prediction['id']} could not be canceled: {error or 'no answer'}")
+        raise
+
+
+async def _show(
+    client: Client, call: Call, schema: ModelSchema, final: dict[str, Any], screen: Screen
+) -> None:
+    from mainspring.cli.results import as_text, save_files
+
+    output = final.get("output")
+    if output is not None and (call.directory or not call.as_json):
+        output = await save_files(client, schema, output, call.directory or Path())
+    if call.as_json:
+        import json
+
+        result(json.dumps({**final, "output": output}, indent=2, ensure_ascii=False, default=str))
+    else:
+        _finish_text(as_text(output, schema) if output is not None else "", screen.shown_text)
+    if final["status"] != "succeeded":
+        await _explain(final)
+
+
+def _finish_text(whole: str, shown: str) -> None:
+    if whole.startswith(shown):
+        rest = whole[len(shown) :]
+    else:
+        tell("\nIt was run again; this is its whole output:")
+        rest = whole
+    if whole or shown:
+        result(rest, newline=not whole.endswith("\n"))
+
+
+async def _explain(final: dict[str, Any]) -> None:
+    reason = final.get("error") or {"aborted": "its deadline passed before it could start"}.get(
+        final["status"], ""
+    )
+    tell(f"{final['status']}{f': {reason}' if reason else ''}")
+    if final["status"] == "failed" and not (final.get("logs") or "").strip():
+        tell("It wrote no logs.")
+    tell(f"prediction {final['id']}")

@@ -1,0 +1,107 @@
+"""`mainspring serve`: starts the platform and says how to reach it."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from mainspring.platform import Announcement  # type: ignore[import-not-found,unused-ignore]
+    from mainspring.settings import Settings
+
+
+def serve(
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on; 0.0.0.0 for every one. Default: 127.0.0.1.")
+    ] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port for HTTP. Default: 8585.")] = None,
+    tls_port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port for HTTPS. Default: 8586.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where everything is kept. Default: data.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(metavar="FILE", help="A TOML file of settings.")] = None,
+    account: Annotated[
+        str | None, typer.Option(help="The account that the first start makes. Default: mainspring.")
+    ] = None,
+    durable: Annotated[
+        bool | None,
+        typer.Option("--durable/--no-durable", help="Flush each commit: survive a power loss too."),
+    ] = None,
+    isolate: Annotated[
+        str | None, typer.Option(help="Confine models: auto, require or off. Default: auto.")
+    ] = None,
+    private_urls: Annotated[
+        bool | None,
+        typer.Option("--private-urls/--public-urls", help="Let inputs name URLs of private addresses."),
+    ] = None,
+    log_level: Annotated[
+        str | None, typer.Option(help="debug, info, warning or error. Default: info.")
+    ] = None,
+    push: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--push",
+            metavar="DIR",
+            exists=True,
+            file_okay=False,
+            help="Push this project at start. Again for more.",
+        ),
+    ] = None,
+) -> None:
+    """Start the platform: its page, Replicate's API over HTTP and HTTPS, and the models.
+
+    The first start makes an account and a token, and shows the token once (MAINSPRING_TOKEN gives one instead).
+    Every setting can also stand in the file of --config as name = value, or in the environment as MAINSPRING_NAME.
+    SIGTERM or Ctrl-C lets running predictions end; a second one stops at once.
+
+    [bold]Examples[/bold]
+
+    mainspring serve
+
+    mainspring serve --host 0.0.0.0 --data /srv/mainspring --push models/hello-world
+    """
+    from mainspring.settings import load_settings
+
+    given: dict[str, Any] = {
+        "host": host,
+        "port": port,
+        "tls_port": tls_port,
+        "data": data,
+        "account": account,
+    }
+    given |= {"durable": durable, "isolate": isolate, "private_urls": private_urls, "log_level": log_level}
+    settings = _with_pushes(load_settings(config, **given), push or [])
+    from mainspring.platform import serve as start  # type: ignore[import-not-found,unused-ignore]
+
+    raise typer.Exit(start(settings, announce=announce))
+
+
+def _with_pushes(settings: Settings, directories: list[Path]) -> Settings:
+    from dataclasses import replace
+
+    named = [*filter(None, settings.bundled.split(":")), *(str(d.resolve()) for d in directories)]
+    return replace(settings, bundled=":".join(named))
+
+
+def announce(announcement: Announcement) -> None:
+    """Says on stdout where everything is, with lines to copy into another terminal."""
+    data = shlex.quote(str(announcement.ca_file.resolve().parent))
+    typer.secho(f"Mainspring is running, as {announcement.account}.", bold=True)
+    rows = [
+        ("page", announcement.page_url),
+        ("API", announcement.api_url),
+        ("API, TLS", announcement.tls_api_url),
+    ]
+    rows += [("token", f"{announcement.token}  (shown this once)")] if announcement.token else []
+    for name, value in rows:
+        typer.echo(f"  {name:<9} {value}")
+    typer.echo("\nIn another terminal, for every client:")
+    if announcement.token:
+        typer.secho(f"  export MAINSPRING_TOKEN={shlex.quote(announcement.token)}", fg="cyan")
+    typer.secho(f'  eval "$(mainspring env --data {data})"', fg="cyan")
+    typer.secho("  mainspring model list", fg="cyan")
