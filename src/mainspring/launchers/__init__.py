@@ -47,11 +47,6 @@ class Launched:
         return self.workdir / "inbox"
 
     @property
-    def scratch(self) -> Path:
-        """Directory in which coglet leaves one directory for each prediction."""
-        return self.workdir / "scratch"
-
-    @property
     def outbox(self) -> Path:
         """Directory that output files appear in."""
         return self.workdir / "outbox"
@@ -68,9 +63,6 @@ class Launcher(Protocol):
 
     async def terminate(self, instance: Launched, grace_s: float) -> None:
         """Ask it to stop, kill its whole process group after `grace_s`, remove its workdir. Idempotent."""
-
-    async def wait(self, instance: Launched) -> None:
-        """Return when its process has ended."""
 
     def alive(self, instance: Launched) -> bool:
         """Whether its process still runs."""
