@@ -14,10 +14,10 @@ from mainspring.bundle import Environment
 
 @pytest.fixture
 def model(tmp_path: Path) -> Write:
-    """Writes a model: the text of predict.py, lines for cog.yaml, other files by name."""
+    """Writes a model: the text of predict.py, lines for cog.yaml, other files by name; `into` is a directory."""
 
-    def write(predict: str, cogyaml: str = "run: predict.py\n", **files: str) -> Path:
-        source = tmp_path / "model"
+    def write(predict: str, cogyaml: str = "run: predict.py\n", into: str = "model", **files: str) -> Path:
+        source = tmp_path / into
         source.mkdir(exist_ok=True)
         (source / "predict.py").write_text(textwrap.dedent(predict))
         (source / "cog.yaml").write_text(textwrap.dedent(cogyaml))

@@ -159,7 +159,7 @@ async def test_cancel_leaves_no_traceback(model: Write, here: Environment) -> No
 ASYNC = """
     from __future__ import annotations
     import asyncio
-    from cog import AsyncConcatenateIterator, BaseRunner, Input, Path, concurrent
+    from cog import BaseRunner, Path, concurrent
     from typing import Any, AsyncIterator
 
     class Runner(BaseRunner):
@@ -167,7 +167,7 @@ ASYNC = """
             self.ready = True
 
         @concurrent(max=4)
-        async def run(self, kind: str, image: Path = Input(default=None)) -> AsyncIterator[Any]:
+        async def run(self, kind: str) -> AsyncIterator[Any]:
             assert self.ready
             print("start", kind)
             for n in range(4):
@@ -273,4 +273,4 @@ async def test_healthcheck_weights_and_no_boxes(model: Write, here: Environment,
     )
     async with serving(source, here, adapter=False) as served:
         assert served.health["status"] == "UNHEALTHY"
-        assert (await served.run(a="hi")).output == ["data:text/plain;base64,aGk="]
+        assert (await served.run(a="hi")).output == "data:text/plain;base64,aGk="

@@ -131,7 +131,7 @@ class Environments:
                 path.write_text("".join(f"{line}\n" for line in lines))
             given, constraints = inputs
             command = ["pip", "compile", given, "-c", constraints, "-o", aside, "--python", interpreter.path]
-            flags = ["--generate-hashes", "--no-header", "--no-annotate", *wanted.options]
+            flags = ["--generate-hashes", "--no-header", "--no-annotate", *_options(wanted)]
             done = await self._uv([*command, *flags], source, progress)
             if done.status:
                 raise BundleError(
@@ -175,7 +175,7 @@ class Environments:
                 aside / "bin" / "python",
                 "--compile-bytecode",
             ]
-            await self._must([*sync, *asked.options], source, progress)
+            await self._must([*sync, *_options(asked)], source, progress)
             about = {"python": interpreter.version, "build": interpreter.build, "cog": wanted.cog_version}
             (aside / "environment.json").write_text(json.dumps(about))
             await asyncio.to_thread(_make_read_only, aside)
@@ -209,6 +209,11 @@ class Environments:
         fixed = ["--no-progress", "--color", "never", "--no-python-downloads", "--project", self._root]
         command = [find_uv_bin(), *arguments, *fixed]
         return await finish(command, cwd=source, environ=variables, timeout_s=self._timeout_s, on_line=tell)
+
+
+def _options(wanted: Requirements) -> list[str]:
+    """uv keeps what it built of a directory by its name alone, so what lies in the source is built anew."""
+    return [*wanted.options, *(["--refresh"] if wanted.local else [])]
 
 
 def _why(done: Finished, *hidden: Path) -> str:

@@ -17,10 +17,12 @@ import itertools
 import json
 import os
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 CHUNK_METRIC = "mainspring_chunk"
+_LINGER_S = 0.1  # coglet ends the process when setup fails, and what was printed just before is lost
 
 
 def _sibling(name: str) -> Any:
@@ -42,6 +44,9 @@ _target, _files = _sibling("target"), _sibling("files")
 class _Call:
     """One call of the author's code: reports what it raises, leaves no partial line behind."""
 
+    def __init__(self, last: bool = False) -> None:
+        self._last = last
+
     def __enter__(self) -> None:
         return None
 
@@ -52,6 +57,8 @@ class _Call:
             sys.stderr.write(_target.format_error(error))
         sys.stdout.flush()
         sys.stderr.flush()
+        if error and self._last:
+            time.sleep(_LINGER_S)
 
 
 def _wrap(function: Callable[..., Any], bind: Callable[..., Callable[..., Any]]) -> Callable[..., Any]:
@@ -142,7 +149,7 @@ def _stand_in(target: Any) -> Any:
     author = target.object
 
     def __init__(self: Any) -> None:  # noqa: N807
-        with _Call():
+        with _Call(last=True):
             self.target = author()
 
     def bound(name: str) -> Callable[..., Any]:
@@ -158,26 +165,26 @@ def _stand_in(target: Any) -> Any:
             members[name] = _wrap(getattr(author, name), bound(name))
     for name in ("setup", "healthcheck"):
         if callable(getattr(author, name, None)):
-            members[name] = _guard(getattr(author, name), bound(name))
+            members[name] = _guard(getattr(author, name), bound(name), last=name == "setup")
     return type(author.__name__, (), members)
 
 
-def _guard(function: Callable[..., Any], bind: Callable[..., Any]) -> Callable[..., Any]:
+def _guard(function: Callable[..., Any], bind: Callable[..., Any], last: bool) -> Callable[..., Any]:
     """setup and healthcheck: their errors and logs matter as much, their values pass as they are."""
 
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        with _Call():
+        with _Call(last):
             return bind(self)(*args, **kwargs)
 
     async def call_async(self: Any, *args: Any, **kwargs: Any) -> Any:
-        with _Call():
+        with _Call(last):
             return await bind(self)(*args, **kwargs)
 
     return functools.wraps(function)(call_async if inspect.iscoroutinefunction(function) else call)
 
 
 def _load() -> Any:
-    with _Call():
+    with _Call(last=True):
         target = _target.load(os.environ["MAINSPRING_PREDICTOR"])
     if target.method is None:
         return _wrap(target.object, lambda: target.object)
