@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+
 from mainspring.bundle import ADAPTER, Environment, describe, prepare_source, read_config
 
 Write = Callable[..., Path]
@@ -59,7 +60,9 @@ class Served:
         ended, loop = Ended(), asyncio.get_running_loop()
         started, event = loop.time(), ""
         headers = {"accept": "text/event-stream"}
-        async with self.client.stream("POST", "/predictions", json={"input": given}, headers=headers) as reply:
+        async with self.client.stream(
+            "POST", "/predictions", json={"input": given}, headers=headers
+        ) as reply:
             if reply.status_code != 409:
                 assert reply.status_code == 200, await reply.aread()
                 async for line in reply.aiter_lines():

@@ -69,12 +69,19 @@ def test_everything(source: Path) -> None:
     assert "`build.speed`" in config.warnings[1]
 
 
-@pytest.mark.parametrize("text", ["predict: predict.py", "predict: predict.py:P\nbuild:\n", "run: predict.py\ntrain:\n"])
+@pytest.mark.parametrize(
+    "text", ["predict: predict.py", "predict: predict.py:P\nbuild:\n", "run: predict.py\ntrain:\n"]
+)
 def test_little(source: Path, text: str) -> None:
     (source / "cog.yaml").write_text(text)
     config = read_config(source)
     assert config.predict.startswith("predict.py")
-    assert (config.train, config.python_version, config.concurrency, config.warnings) == (None, None, None, ())
+    assert (config.train, config.python_version, config.concurrency, config.warnings) == (
+        None,
+        None,
+        None,
+        (),
+    )
 
 
 @pytest.mark.parametrize(
@@ -93,11 +100,20 @@ def test_little(source: Path, text: str) -> None:
         ("run: ../predict.py", "inside the model's directory"),
         ("run: /etc/predict.py", "inside the model's directory"),
         ("run: predict.py\ntrain: nope.py:t", "line 2: `train` names nope.py"),
-        ("run: predict.py\nbuild:\n  python_version: '2.7'", "line 3: `python_version` must be 3.10 or newer"),
-        ("run: predict.py\nbuild:\n  python_packages: numpy", "line 3: `python_packages` must be a list of strings"),
+        (
+            "run: predict.py\nbuild:\n  python_version: '2.7'",
+            "line 3: `python_version` must be 3.10 or newer",
+        ),
+        (
+            "run: predict.py\nbuild:\n  python_packages: numpy",
+            "line 3: `python_packages` must be a list of strings",
+        ),
         ("run: predict.py\nbuild:\n  gpu: maybe", "line 3: `gpu` must be true or false"),
         ("run: predict.py\nbuild: 3", "line 2: `build` must be a mapping"),
-        ("run: predict.py\nbuild:\n  python_requirements: no.txt", "line 3: `python_requirements` names no.txt"),
+        (
+            "run: predict.py\nbuild:\n  python_requirements: no.txt",
+            "line 3: `python_requirements` names no.txt",
+        ),
         ("run: predict.py\nbuild:\n  run: [{mounts: []}]", "line 3: `run` must hold strings"),
         ("run: predict.py\nbuild:\n  run: make", "line 3: `run` must be a list of commands"),
         ("run: predict.py\nenvironment: [novalue]", "line 2: `environment` must hold `NAME=value`"),

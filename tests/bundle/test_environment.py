@@ -9,7 +9,6 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -111,7 +110,9 @@ async def test_requirements_with_options_and_local_packages(root: Path, source: 
         ({"commands": ("echo hello", "make all")}, ["make all", "image of its own"]),
     ],
 )
-async def test_what_cannot_be_had(root: Path, source: Path, given: dict[str, object], words: list[str]) -> None:
+async def test_what_cannot_be_had(
+    root: Path, source: Path, given: dict[str, object], words: list[str]
+) -> None:
     with pytest.raises(BundleError) as raised:
         await Environments(root).ensure(config(**given), source, lambda _: None)
     assert all(word in str(raised.value) for word in words), raised.value
@@ -122,7 +123,9 @@ async def test_what_cannot_be_had(root: Path, source: Path, given: dict[str, obj
 async def test_a_requirement_file_outside(root: Path, source: Path) -> None:
     (source / "requirements.txt").write_text("idna\n-r ../../etc/passwd\n")
     with pytest.raises(BundleError, match=r"requirements.txt names ../../etc/passwd"):
-        await Environments(root).ensure(config(python_requirements="requirements.txt"), source, lambda _: None)
+        await Environments(root).ensure(
+            config(python_requirements="requirements.txt"), source, lambda _: None
+        )
 
 
 async def test_pythons(root: Path, source: Path, tmp_path: Path) -> None:
@@ -131,8 +134,8 @@ async def test_pythons(root: Path, source: Path, tmp_path: Path) -> None:
         await Environments(root).ensure(config(python_version="3.99"), source, lambda _: None)
     pretender = tmp_path / "python3.99"
     pretender.symlink_to(sys.executable)
-    with pytest.raises(BundleError, match="3.99"):
-        configured = Environments(root, {"3.99": str(pretender)})
+    configured = Environments(root, {"3.99": str(pretender)})
+    with pytest.raises(BundleError, match=r"asks for Python 3\.99"):
         await configured.ensure(config(python_version="3.99"), source, lambda _: None)
     lines: list[str] = []
     near = await Environments(root).ensure(config(python_version=f"{mine}.99"), source, lines.append)
@@ -141,7 +144,7 @@ async def test_pythons(root: Path, source: Path, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def slow_index(source: Path) -> Iterator[str]:
+def slow_index(source: Path) -> str:
     """A package whose build hangs, and the file in which it leaves its pid."""
     package = source / "hang"
     package.mkdir()
@@ -158,7 +161,7 @@ def slow_index(source: Path) -> Iterator[str]:
         "    time.sleep(60)\n"
         "build_wheel = prepare_metadata_for_build_wheel\n"
     )
-    yield str(source / "pid")
+    return str(source / "pid")
 
 
 async def gone(pid: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import asyncio
 import json
 from typing import Any
@@ -28,8 +27,16 @@ SECRET = {"type": "string", "format": "password", "writeOnly": True, "x-cog-secr
 INPUTS: list[tuple[str, dict[str, Any], bool]] = [
     ("a: str", {"type": "string"}, True),
     ("a: int = 3", {"type": "integer", "default": 3}, False),
-    ("a: float = Input(default=7.5, ge=0.0, le=20)", {"type": "number", "default": 7.5, "minimum": 0, "maximum": 20}, False),
-    ("a: bool = Input(default=False, deprecated=True)", {"type": "boolean", "default": False, "deprecated": True}, False),
+    (
+        "a: float = Input(default=7.5, ge=0.0, le=20)",
+        {"type": "number", "default": 7.5, "minimum": 0, "maximum": 20},
+        False,
+    ),
+    (
+        "a: bool = Input(default=False, deprecated=True)",
+        {"type": "boolean", "default": False, "deprecated": True},
+        False,
+    ),
     (
         "a: str = Input(description='d', min_length=2, max_length=50, regex='^[a-z]+$')",
         {"type": "string", "description": "d", "minLength": 2, "maxLength": 50, "pattern": "^[a-z]+$"},
@@ -37,13 +44,21 @@ INPUTS: list[tuple[str, dict[str, Any], bool]] = [
     ),
     ("a: int = Input(default=None)", {"type": "integer"}, True),
     ("a: Optional[int] = Input(default=None)", {"type": "integer", "default": None, "nullable": True}, False),
-    ("a: Optional[int] = Input(description='d')", {"type": "integer", "description": "d", "nullable": True}, False),
+    (
+        "a: Optional[int] = Input(description='d')",
+        {"type": "integer", "description": "d", "nullable": True},
+        False,
+    ),
     ("a: int | None = None", {"type": "integer", "default": None, "nullable": True}, False),
     ("a: Path = Input(accept='image/*')", {**URI, "x-cog-accept": "image/*"}, True),
     ("a: pathlib.Path", URI, True),
     ("a: Optional[File] = None", {**URI, "default": None, "nullable": True}, False),
     ("a: list[Path]", {"type": "array", "items": URI}, True),
-    ("a: List[str] = ['x', 'y']", {"type": "array", "items": {"type": "string"}, "default": ["x", "y"]}, False),
+    (
+        "a: List[str] = ['x', 'y']",
+        {"type": "array", "items": {"type": "string"}, "default": ["x", "y"]},
+        False,
+    ),
     (
         "a: Optional[list[Path]] = None",
         {"type": "array", "items": URI, "default": None, "nullable": True},
@@ -107,7 +122,11 @@ async def test_choices(model: Write, here: Environment) -> None:
         "enum": ["ddim", "pndm"],
         "type": "string",
     }
-    assert fields["size"] == {"allOf": [{"$ref": "#/components/schemas/size"}], "nullable": True, "x-order": 1}
+    assert fields["size"] == {
+        "allOf": [{"$ref": "#/components/schemas/size"}],
+        "nullable": True,
+        "x-order": 1,
+    }
     assert found["size"]["type"] == "integer"
     assert fields["Status"]["allOf"] == [{"$ref": "#/components/schemas/Status_choices"}]
     assert found["Status"]["enum"][0] == "starting"
@@ -145,7 +164,10 @@ OUTPUTS: list[tuple[str, dict[str, Any]]] = [
     ("Iterator[Path]", {**ITERATOR, "items": URI}),
     ("Any", {"type": "object"}),
     ("dict", {"type": "object"}),
-    ("dict[str, list[int]]", {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "integer"}}}),
+    (
+        "dict[str, list[int]]",
+        {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "integer"}}},
+    ),
     ("None", {"nullable": True}),
     ("Optional[str]", {"type": "string", "nullable": True}),
     ("Union[str, int]", {"anyOf": [{"type": "string"}, {"type": "integer"}]}),
@@ -193,7 +215,13 @@ async def test_outputs(model: Write, here: Environment) -> None:
 
 KINDS = [
     ("class Runner(BaseRunner):\n    def run(self, a: str) -> str: ...", "run: predict.py", "run", False, 1),
-    ("class Predictor:\n    async def predict(self, a: str) -> str: ...", "predict: predict.py", "predict", True, 1),
+    (
+        "class Predictor:\n    async def predict(self, a: str) -> str: ...",
+        "predict: predict.py",
+        "predict",
+        True,
+        1,
+    ),
     ("def go(a: str) -> str: ...", "run: predict.py:go", "function", False, 1),
     ("async def go(a: str) -> Iterator[str]:\n    yield a", "run: predict.py:go", "function", True, 1),
     (
@@ -215,11 +243,21 @@ KINDS = [
 
 @pytest.mark.parametrize(("text", "cogyaml", "method", "asynchronous", "concurrency"), KINDS)
 async def test_kinds(
-    model: Write, here: Environment, text: str, cogyaml: str, method: str, asynchronous: bool, concurrency: int
+    model: Write,
+    here: Environment,
+    text: str,
+    cogyaml: str,
+    method: str,
+    asynchronous: bool,
+    concurrency: int,
 ) -> None:
     source = model(HEAD + text, cogyaml)
     signature = await describe(here, source, read_config(source))
-    assert (signature.method, signature.asynchronous, signature.concurrency) == (method, asynchronous, concurrency)
+    assert (signature.method, signature.asynchronous, signature.concurrency) == (
+        method,
+        asynchronous,
+        concurrency,
+    )
     assert signature.cog_version == "0.23.1"
     assert signature.openapi["paths"]["/predictions"]["post"]["x-cog-streaming"] is True
     assert list(signature.openapi["components"]["schemas"]["Input"]["properties"]) == ["a"]
@@ -244,7 +282,9 @@ async def test_the_whole_document(model: Write, here: Environment) -> None:
     }
     assert found["size"]["enum"] == [1, 2]
     assert found["size_training"]["enum"] == [3, 4]
-    assert found["TrainingInput"]["properties"]["size"]["allOf"] == [{"$ref": "#/components/schemas/size_training"}]
+    assert found["TrainingInput"]["properties"]["size"]["allOf"] == [
+        {"$ref": "#/components/schemas/size_training"}
+    ]
     assert found["PredictionResponse"]["properties"]["created_at"] == {
         "format": "date-time",
         "title": "Created At",
@@ -259,7 +299,11 @@ async def test_the_whole_document(model: Write, here: Environment) -> None:
 
 WRONG = [
     ("import nothing_like_this", "", ['predict.py", line', "ModuleNotFoundError", "nothing_like_this"]),
-    ("def helper():\n    raise RuntimeError('at import')\nhelper()", "", ["in helper", "RuntimeError: at import"]),
+    (
+        "def helper():\n    raise RuntimeError('at import')\nhelper()",
+        "",
+        ["in helper", "RuntimeError: at import"],
+    ),
     ("class Predictor\n    pass", "", ["SyntaxError", "predict.py"]),
     ("import sys; sys.exit(3)", "", ["SystemExit: 3"]),
     ("import os; os._exit(3)", "", ["ended its process (status 3)"]),
@@ -279,10 +323,26 @@ WRONG = [
     ("import cog\ndef f(a: int = cog.Input(default=0, ge=1)) -> str: ...", "predict.py:f", ["default 0"]),
     ("import cog\ndef f(a: str = cog.Input(ge=1)) -> str: ...", "predict.py:f", ["only numbers"]),
     ("import cog\ndef f(a: int = cog.Input(regex='x')) -> str: ...", "predict.py:f", ["only strings"]),
-    ("import cog\ndef f(a: str = cog.Input(choices=['x'])) -> str: ...", "predict.py:f", ["at least two choices"]),
-    ("import cog\ndef f(a: str = cog.Input('z', choices=['x', 'y'])) -> str: ...", "predict.py:f", ["default 'z'"]),
-    ("import cog\n@cog.concurrent(max=2)\ndef f(a: str) -> str: ...", "predict.py:f", ["requires an async function"]),
-    ("def f(a: str) -> str: ...", "predict.py:f\nconcurrency: {max: 2}", ["2 predictions at once", "not async"]),
+    (
+        "import cog\ndef f(a: str = cog.Input(choices=['x'])) -> str: ...",
+        "predict.py:f",
+        ["at least two choices"],
+    ),
+    (
+        "import cog\ndef f(a: str = cog.Input('z', choices=['x', 'y'])) -> str: ...",
+        "predict.py:f",
+        ["default 'z'"],
+    ),
+    (
+        "import cog\n@cog.concurrent(max=2)\ndef f(a: str) -> str: ...",
+        "predict.py:f",
+        ["requires an async function"],
+    ),
+    (
+        "def f(a: str) -> str: ...",
+        "predict.py:f\nconcurrency: {max: 2}",
+        ["2 predictions at once", "not async"],
+    ),
 ]
 
 
@@ -302,7 +362,7 @@ async def test_what_is_wrong(model: Write, here: Environment) -> None:
 
 async def test_time_limit(model: Write, here: Environment) -> None:
     source = model("import time; time.sleep(60)")
-    with pytest.raises(BundleError, match="took longer than 0.5 s"):
+    with pytest.raises(BundleError, match=r"took longer than 0\.5 s"):
         await describe(here, source, read_config(source), timeout_s=0.5)
 
 
@@ -317,7 +377,11 @@ async def test_sees_its_own_environment_only(
         assert helper.HERE == os.path.realpath(os.getcwd())
         raise SystemError(f"{sorted(os.environ)} {os.environ['COLOUR']}")
     """
-    source = model(text, "run: predict.py\nenvironment: [COLOUR=blue]\n", helper_py="import os\nHERE = os.path.dirname(os.path.realpath(__file__))\n")
+    source = model(
+        text,
+        "run: predict.py\nenvironment: [COLOUR=blue]\n",
+        helper_py="import os\nHERE = os.path.dirname(os.path.realpath(__file__))\n",
+    )
     with pytest.raises(BundleError) as raised:
         await describe(here, source, read_config(source))
     assert "blue" in str(raised.value)

@@ -24,7 +24,11 @@ def grow(root: Path, *names: str) -> Path:
 
 
 def names(root: Path) -> set[str]:
-    return {path.relative_to(root).as_posix() for path in root.rglob("*") if not path.is_dir() or path.is_symlink()}
+    return {
+        path.relative_to(root).as_posix()
+        for path in root.rglob("*")
+        if not path.is_dir() or path.is_symlink()
+    }
 
 
 def packed(source: Path) -> bytes:
@@ -37,7 +41,13 @@ def test_there_and_back(tmp_path: Path) -> None:
     source = grow(
         tmp_path / "a",
         *("cog.yaml", "predict.py", "sub/deep/x.bin", "ünï cödé.txt", "run.sh", "weights/w"),
-        *(".git/HEAD", ".cog/openapi_schema.json", "__pycache__/x.pyc", "sub/__pycache__/y.pyc", ".venv/bin/python"),
+        *(
+            ".git/HEAD",
+            ".cog/openapi_schema.json",
+            "__pycache__/x.pyc",
+            "sub/__pycache__/y.pyc",
+            ".venv/bin/python",
+        ),
     )
     (source / "run.sh").chmod(0o755)
     (source / "sub" / "link").symlink_to("../predict.py")
@@ -47,7 +57,16 @@ def test_there_and_back(tmp_path: Path) -> None:
     archive.write_bytes(data)
     unpack(archive, tmp_path / "b")
     assert names(tmp_path / "b") == {
-        *("cog.yaml", "predict.py", "sub/deep/x.bin", "ünï cödé.txt", "run.sh", "weights/w", "sub/link", "folder")
+        *(
+            "cog.yaml",
+            "predict.py",
+            "sub/deep/x.bin",
+            "ünï cödé.txt",
+            "run.sh",
+            "weights/w",
+            "sub/link",
+            "folder",
+        )
     }
     assert (tmp_path / "b" / "folder" / "w").read_text() == "weights/w"
     assert os.access(tmp_path / "b" / "run.sh", os.X_OK)
@@ -92,8 +111,9 @@ def test_digest_sees(tmp_path: Path, change: Callable[[Path], object]) -> None:
 def test_dockerignore_is_honoured(tmp_path: Path) -> None:
     source = grow(tmp_path, "cog.yaml", "a.py", "data/x", "data/keep", "deep/data/y", "big.bin")
     (source / ".dockerignore").write_text("# not these\ndata\n!data/keep\n*.bin\ncog.yaml\n")
-    listed = tarfile.open(fileobj=io.BytesIO(packed(source))).getnames()
-    assert set(listed) == {".dockerignore", "a.py", "cog.yaml", "data/keep", "deep/data/y"}
+    with tarfile.open(fileobj=io.BytesIO(packed(source))) as tar:
+        listed = set(tar.getnames())
+    assert listed == {".dockerignore", "a.py", "cog.yaml", "data/keep", "deep/data/y"}
 
 
 @pytest.mark.parametrize(
@@ -157,7 +177,9 @@ def test_what_cannot_be_packed(tmp_path: Path) -> None:
         packed(source)
 
 
-def member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "", data: bytes = b"x") -> tuple[tarfile.TarInfo, bytes]:
+def member(
+    name: str, kind: bytes = tarfile.REGTYPE, link: str = "", data: bytes = b"x"
+) -> tuple[tarfile.TarInfo, bytes]:
     info = tarfile.TarInfo(name)
     info.type, info.linkname = kind, link
     info.size = len(data) if kind == tarfile.REGTYPE else 0

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NoReturn
+from typing import Any
 
 import yaml
 
@@ -114,14 +114,14 @@ class _Section:
         node = self.get(key)
         if node is None or isinstance(node, yaml.MappingNode):
             return _Section(node, key)
-        self.fail(key, "must be a mapping of keys")
+        raise self.wrong(key, "must be a mapping of keys")
 
     def text(self, key: str) -> str | None:
         """A scalar as it was written: `3.10` stays "3.10"."""
         node = self.get(key)
         if node is None or (isinstance(node, yaml.ScalarNode) and not node.tag.endswith(":bool")):
             return node.value if node else None
-        self.fail(key, "must be a string")
+        raise self.wrong(key, "must be a string")
 
     def texts(self, key: str) -> tuple[str, ...]:
         node = self.get(key)
@@ -131,13 +131,13 @@ class _Section:
             isinstance(item, yaml.ScalarNode) for item in node.value
         ):
             return tuple(item.value.strip() for item in node.value)
-        self.fail(key, "must be a list of strings")
+        raise self.wrong(key, "must be a list of strings")
 
     def flag(self, key: str) -> bool:
         node = self.get(key)
         if node is None or node.tag.endswith(":bool"):
             return node is not None and node.value.lower() in {"true", "yes", "on"}
-        self.fail(key, "must be true or false")
+        raise self.wrong(key, "must be true or false")
 
     def plain(self, key: str) -> tuple[Mapping[str, Any], ...]:
         node = self.get(key)
@@ -147,17 +147,17 @@ class _Section:
             isinstance(item, yaml.MappingNode) for item in node.value
         ):
             return tuple(yaml.safe_load(yaml.serialize(item)) for item in node.value)
-        self.fail(key, "must be a list of mappings")
+        raise self.wrong(key, "must be a list of mappings")
 
-    def fail(self, key: str, problem: str, node: yaml.Node | None = None) -> NoReturn:
+    def wrong(self, key: str, problem: str, node: yaml.Node | None = None) -> BundleError:
         at = node or next((name for name, _ in self.entries() if name.value == key), self.node)
         where = f", line {at.start_mark.line + 1}" if at else ""
-        raise BundleError(f"cog.yaml{where}: `{key}` {problem}.")
+        return BundleError(f"cog.yaml{where}: `{key}` {problem}.")
 
 
 def _predictor(root: _Section, source: Path) -> str:
     if root.get("run") is not None and root.get("predict") is not None:
-        root.fail("predict", "and `run` are the same thing; keep one of them")
+        raise root.wrong("predict", "and `run` are the same thing; keep one of them")
     found = _reference(root, "run", source) or _reference(root, "predict", source)
     if found is None:
         raise BundleError("cog.yaml: names no predictor. Add a line such as `run: predict.py:Predictor`.")
@@ -170,12 +170,12 @@ def _reference(root: _Section, key: str, source: Path) -> str | None:
         return None
     match = _REF.match(text.strip())
     if not match:
-        root.fail(key, f"must look like `predict.py:Predictor`, not {text!r}")
+        raise root.wrong(key, f"must look like `predict.py:Predictor`, not {text!r}")
     file = match["file"]
     if not _inside(source, file):
-        root.fail(key, f"must name a file inside the model's directory, not {file!r}")
+        raise root.wrong(key, f"must name a file inside the model's directory, not {file!r}")
     if not (source / file).is_file():
-        root.fail(
+        raise root.wrong(
             key, f"names {file}, which is not there; correct the path, or see that .dockerignore keeps it"
         )
     return text.strip()
@@ -189,7 +189,7 @@ def _python_version(build: _Section) -> str | None:
     text = build.text("python_version")
     if text is None or (_VERSION.match(text) and int(text.split(".")[1]) >= 10):
         return text
-    build.fail("python_version", f'must be 3.10 or newer, written such as "3.12", not {text!r}')
+    raise build.wrong("python_version", f'must be 3.10 or newer, written such as "3.12", not {text!r}')
 
 
 def _requirements(build: _Section, source: Path) -> str | None:
@@ -197,7 +197,7 @@ def _requirements(build: _Section, source: Path) -> str | None:
     if file is None:
         return None
     if not _inside(source, file) or not (source / file).is_file():
-        build.fail("python_requirements", f"names {file}, which is not in the model's directory")
+        raise build.wrong("python_requirements", f"names {file}, which is not in the model's directory")
     return file
 
 
@@ -206,11 +206,11 @@ def _commands(build: _Section) -> Iterator[str]:
     if node is None:
         return
     if not isinstance(node, yaml.SequenceNode):
-        build.fail("run", "must be a list of commands")
+        raise build.wrong("run", "must be a list of commands")
     for item in node.value:
         command = item.value if isinstance(item, yaml.ScalarNode) else _Section(item, "run").text("command")
         if not command:
-            build.fail("run", "must hold strings or mappings with `command`", item)
+            raise build.wrong("run", "must hold strings or mappings with `command`", item)
         yield command.strip()
 
 
@@ -219,9 +219,11 @@ def _environment(root: _Section) -> Mapping[str, str]:
     for text in root.texts("environment"):
         match = _VARIABLE.match(text)
         if not match:
-            root.fail("environment", f"must hold `NAME=value`, not {text!r}")
+            raise root.wrong("environment", f"must hold `NAME=value`, not {text!r}")
         if _RESERVED.match(match["name"]):
-            root.fail("environment", f"can't set {match['name']}; that variable belongs to the platform")
+            raise root.wrong(
+                "environment", f"can't set {match['name']}; that variable belongs to the platform"
+            )
         found[match["name"]] = match["value"]
     return MappingProxyType(found)
 
@@ -232,7 +234,7 @@ def _concurrency(root: _Section) -> int | None:
     if node is None:
         return None
     if not node.tag.endswith(":int") or int(node.value) < 1:
-        section.fail("max", "must be a whole number from 1")
+        raise section.wrong("max", "must be a whole number from 1")
     return int(node.value)
 
 

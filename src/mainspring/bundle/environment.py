@@ -11,7 +11,7 @@ import secrets
 import shutil
 import stat
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,7 +88,7 @@ class Environments:
         return environment
 
     async def sweep(self) -> int:
-        """Remove what crashed builds left; returns how many. Builds that still run, here or elsewhere, are left alone."""
+        """Remove what crashed builds left; returns how many. Builds that still run, here or elsewhere, stay."""
         left = [
             path
             for path in self._envs.glob(f"{_BUILDING}*")
@@ -188,12 +188,12 @@ class Environments:
             await asyncio.to_thread(_remove, aside)
             self._building.discard(aside)
 
-    async def _must(self, arguments: list[str | Path], source: Path, progress: Progress) -> None:
+    async def _must(self, arguments: Sequence[object], source: Path, progress: Progress) -> None:
         done = await self._uv(arguments, source, progress)
         if done.status:
             raise BundleError(f"The Python packages could not be installed:\n{_why(done)}")
 
-    async def _uv(self, arguments: list[str | Path], source: Path, progress: Progress) -> Finished:
+    async def _uv(self, arguments: Sequence[object], source: Path, progress: Progress) -> Finished:
         from uv import find_uv_bin
 
         def tell(line: str) -> None:
@@ -256,5 +256,5 @@ def _remove(path: Path) -> None:
         return
     for each, folder in _tree(path):
         if folder:
-            os.chmod(each, 0o755)
+            os.chmod(each, 0o700)
     shutil.rmtree(path, ignore_errors=True)

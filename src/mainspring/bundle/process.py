@@ -78,7 +78,7 @@ def installer_variables(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 async def finish(
-    command: Sequence[str | Path],
+    command: Sequence[object],
     *,
     cwd: Path,
     environ: Mapping[str, str],
@@ -105,7 +105,7 @@ async def finish(
             return Finished(await process.wait(), output, errors)
     except TimeoutError:
         raise BundleError(
-            f"{Path(command[0]).name} took longer than {timeout_s:g} s and was stopped."
+            f"{Path(str(command[0])).name} took longer than {timeout_s:g} s and was stopped."
         ) from None
     finally:
         with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -77,12 +77,11 @@ def source_digest(source: Path) -> str:
 
 def _walk(source: Path) -> Iterator[str]:
     """Paths of all files and links, sorted, with `/`; directories count only through what they hold."""
-    found = []
+    found: list[str] = []
     for root, folders, files in os.walk(source):
         folders[:] = [name for name in folders if name not in ALWAYS_SKIPPED]
         links = [name for name in folders if os.path.islink(os.path.join(root, name))]
-        for name in (*files, *links):
-            found.append(Path(root, name).relative_to(source).as_posix())
+        found += [Path(root, name).relative_to(source).as_posix() for name in (*files, *links)]
     yield from sorted(found, key=os.fsencode)
 
 

@@ -73,7 +73,7 @@ def give_out(value: Any) -> Any:
 
 
 def _plain(value: Any, outbox: str) -> Any:
-    if value is None or isinstance(value, (str, int, float, type)) and not isinstance(value, enum.Enum):
+    if value is None or (isinstance(value, (str, int, float, type)) and not isinstance(value, enum.Enum)):
         return value
     if isinstance(value, os.PathLike):
         return _copy(value, outbox)

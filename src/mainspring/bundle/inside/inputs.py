@@ -40,7 +40,7 @@ def watch_defaults() -> None:
             _kept.append(made)
         return made
 
-    cog.Input = module.Input = watched  # type: ignore[assignment]
+    cog.Input = module.Input = watched
 
 
 def signature(target: Any) -> tuple[list[tuple[inspect.Parameter, Any]], Any]:
@@ -165,7 +165,10 @@ class _Field:
         inner = typing.get_args(self.hint)[0] if self._is_list else self.hint
         if typing.get_origin(inner) is typing.Literal:
             return {"type": "integer" if all(isinstance(c, int) for c in self.choices) else "string"}
-        return primitive(inner) or self._fail("can't have choices")
+        found = primitive(inner)
+        if found is None:
+            raise self._wrong("can't have choices")
+        return found
 
     def _inline(self, hint: Any) -> Schema:
         found = primitive(hint)
@@ -176,14 +179,14 @@ class _Field:
             inner, nullable = bare(args[0]) if args else (Any, False)
             items = self._inline(inner)
             if nullable or "items" in items:
-                self._fail("is a list of something that Cog can't take")
+                raise self._wrong("is a list of something that Cog can't take")
             return {"type": "array", "items": items}
         if origin is dict:
             return {"type": "object"}
         if origin is typing.Union:
             variants = [self._inline(bare(each)[0]) for each in args]
             return {"anyOf": [{**each, "nullable": True} if self.nullable else each for each in variants]}
-        return self._fail(f"has the type {getattr(hint, '__name__', hint)}, which Cog doesn't take")
+        raise self._wrong(f"has the type {getattr(hint, '__name__', hint)}, which Cog doesn't take")
 
     def _default(self, given: Any) -> Any:
         if self.info is not None:
@@ -198,7 +201,7 @@ class _Field:
             return list(typing.get_args(inner))
         choices = [_as_json(each) for each in getattr(self.info, "choices", None) or []]
         if len(choices) == 1:
-            self._fail("must have at least two choices")
+            raise self._wrong("must have at least two choices")
         return choices
 
     def _check(self) -> None:
@@ -207,14 +210,14 @@ class _Field:
         kind = "string" if self.choices else self._inline(self.hint).get("type")
         kind = self._inline(self.hint)["items"].get("type") if kind == "array" and not self.choices else kind
         if info and (info.ge is not None or info.le is not None) and kind not in ("integer", "number"):
-            self._fail("has ge or le, which only numbers can have")
+            raise self._wrong("has ge or le, which only numbers can have")
         limits = info and (info.min_length, info.max_length, info.regex)
         if limits and any(each is not None for each in limits) and kind != "string":
-            self._fail("has min_length, max_length or regex, which only strings can have")
+            raise self._wrong("has min_length, max_length or regex, which only strings can have")
         values = self.default if isinstance(self.default, list) else [self.default]
         for value in values:
             if value is not None and value is not _NoDefault and not self._allows(value):
-                self._fail(f"has the default {value!r}, which its own constraints refuse")
+                raise self._wrong(f"has the default {value!r}, which its own constraints refuse")
 
     def _allows(self, value: Any) -> bool:
         info = self.info
@@ -233,8 +236,8 @@ class _Field:
             return bool(short <= len(value) <= long and (info.regex is None or re.search(info.regex, value)))
         return True
 
-    def _fail(self, problem: str) -> Any:
-        raise SignatureError(f"The input `{self.name}` {problem}.")
+    def _wrong(self, problem: str) -> SignatureError:
+        return SignatureError(f"The input `{self.name}` {problem}.")
 
 
 _KEYWORDS = {

@@ -105,7 +105,7 @@ def _members(hint: Any) -> dict[str, tuple[Any, bool]] | None:
         listed = dataclasses.fields(hint)
         needed = {each.name: each.default is missing and each.default_factory is missing for each in listed}
     elif typing.is_typeddict(hint):
-        needed = {name: name in hint.__required_keys__ for name in hint.__annotations__}
+        needed = {name: name in getattr(hint, "__required_keys__", ()) for name in hint.__annotations__}
     else:
         return None
     hints = typing.get_type_hints(hint, include_extras=True)
