@@ -195,7 +195,8 @@ async def _serve(settings: Settings, chosen: str | None, announce: Callable[[Ann
     await platform.start()
     servers = _servers(platform.app(), certificates, settings)
     serving = [
-        asyncio.create_task(server.serve(sockets=[sock])) for server, sock in zip(servers, sockets, strict=True)
+        asyncio.create_task(server.serve(sockets=[sock]))
+        for server, sock in zip(servers, sockets, strict=True)
     ]
     announce(_announcement(settings, sockets, certificates, token))
     pushing = asyncio.create_task(push_bundled(platform.builder, settings))

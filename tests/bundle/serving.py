@@ -59,7 +59,9 @@ class Served:
         ended, loop = Ended(), asyncio.get_running_loop()
         started, event = loop.time(), ""
         headers = {"accept": "text/event-stream"}
-        async with self.client.stream("POST", "/predictions", json={"input": given}, headers=headers) as reply:
+        async with self.client.stream(
+            "POST", "/predictions", json={"input": given}, headers=headers
+        ) as reply:
             if reply.status_code != 409:
                 assert reply.status_code == 200, await reply.aread()
                 async for line in reply.aiter_lines():

@@ -131,7 +131,9 @@ async def test_sync_class(model: Write, here: Environment) -> None:
 
         missing = await served.run(case="missing")
         assert missing.final["status"] == "failed"
-        assert "FileNotFoundError: The output file /nowhere/at/all.png does not exist" in missing.final["error"]
+        assert (
+            "FileNotFoundError: The output file /nowhere/at/all.png does not exist" in missing.final["error"]
+        )
 
         assert (await served.run(case="secret", token="hush")).output == ["Secret(**********)", "hush"]
         assert (await served.run(case="metric")).final["metrics"]["tokens"] == 3
@@ -238,7 +240,7 @@ async def test_functions(model: Write, here: Environment) -> None:
         (served.inbox / "i").write_text("contents")
         failed = await served.run(image=f"mainspring-file://{served.inbox / 'i'}")
         assert failed.final["error"].endswith("OSError: contents")
-        assert 'in single\n    raise OSError(image.read_text())' in failed.logs
+        assert "in single\n    raise OSError(image.read_text())" in failed.logs
 
 
 async def test_setup_failure_has_a_traceback(model: Write, here: Environment) -> None:

@@ -33,7 +33,13 @@ class Builder:
     """Builds versions, a few at a time."""
 
     def __init__(
-        self, *, settings: Settings, catalog: Catalog, now: Callable[[], datetime], gpus: int, at_once: int = 2
+        self,
+        *,
+        settings: Settings,
+        catalog: Catalog,
+        now: Callable[[], datetime],
+        gpus: int,
+        at_once: int = 2,
     ) -> None:
         self._settings = settings
         self._catalog = catalog
@@ -108,7 +114,11 @@ class Builder:
         if await self._catalog.get_model(owner, name) is None:
             hardware = "gpu" if version.gpu else "cpu"
             new = Model(
-                owner=owner, name=name, visibility="public", hardware=hardware, created_at=rfc3339(self._now())
+                owner=owner,
+                name=name,
+                visibility="public",
+                hardware=hardware,
+                created_at=rfc3339(self._now()),
             )
             try:
                 await self._catalog.create_model(new)
