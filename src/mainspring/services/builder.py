@@ -67,8 +67,8 @@ class Builder:
             draft = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=self._sources))
             try:
                 progress("Unpacking")
-                await asyncio.to_thread(unpack, archive, draft)
-                version = await self._make(draft, model, progress)
+                await asyncio.to_thread(unpack, archive, draft / "source")
+                version = await self._make(draft / "source", model, progress)
             finally:
                 await asyncio.to_thread(shutil.rmtree, draft, True)
             known = await self._catalog.get_version(model, version.id)
