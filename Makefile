@@ -15,8 +15,11 @@ $(VENV)/.ready: requirements/platform.lock pyproject.toml
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
-$(VENV)/.test-ready: requirements/test.lock $(VENV)/.ready
+$(VENV)/.test-ready: requirements/test.lock requirements/replicate2.lock tests/e2e/clients/package-lock.json $(VENV)/.ready
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/test.lock
+	test -x .venv-replicate2/bin/python || $(PYTHON) -m venv .venv-replicate2
+	.venv-replicate2/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/replicate2.lock
+	npm ci --silent --prefix tests/e2e/clients
 	touch $@
 
 run: setup ## start the platform; prints page, API base URL, token, lines to copy
@@ -34,5 +37,6 @@ check: $(VENV)/.test-ready ## format, lint, types, floors
 lock: ## resolve the locks again
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate pyproject.toml requirements/build.in -o requirements/platform.lock
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate pyproject.toml requirements/build.in --group test -o requirements/test.lock
+	$(BIN)/uv pip compile -q --prerelease allow --universal --generate-hashes --no-header --no-annotate requirements/replicate2.in -o requirements/replicate2.lock
 
 .PHONY: help setup run test check lock

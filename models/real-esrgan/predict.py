@@ -51,12 +51,13 @@ def enlarge(net: ncnn.Net, pixels: np.ndarray, size: int) -> np.ndarray:
     result = np.empty((height * SCALE, width * SCALE, 3), np.uint8)
     for rows, columns in tiles(height, width, size):
         tile = padded[:, rows.start : rows.stop + 2 * MARGIN, columns.start : columns.stop + 2 * MARGIN]
+        tile = np.ascontiguousarray(tile)  # ncnn.Mat borrows the memory: it must outlive the extractor
         with net.create_extractor() as extractor:
-            extractor.input("data", ncnn.Mat(np.ascontiguousarray(tile)).clone())
+            extractor.input("data", ncnn.Mat(tile))
             failed, large = extractor.extract("output")
-        if failed:
-            raise RuntimeError("the network could not work on this image")
-        inner = np.array(large)[:, MARGIN * SCALE : -MARGIN * SCALE, MARGIN * SCALE : -MARGIN * SCALE]
+            if failed:
+                raise RuntimeError("the network could not work on this image")
+            inner = np.array(large)[:, MARGIN * SCALE : -MARGIN * SCALE, MARGIN * SCALE : -MARGIN * SCALE]
         result[rows.start * SCALE : rows.stop * SCALE, columns.start * SCALE : columns.stop * SCALE] = (
             (inner.clip(0, 1) * 255).round().astype(np.uint8).transpose(1, 2, 0)
         )

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 
 from mainspring.api.app import create_app
 from mainspring.api.context import Context
+from mainspring.bundle import ADAPTER
 from mainspring.core.errors import MainspringError
 from mainspring.database.hints import Hints
 from mainspring.database.sqlite import SqliteDatabase
@@ -189,13 +190,15 @@ async def _serve(settings: Settings, chosen: str | None, announce: Callable[[Ann
         settings.data / "instances",
         isolate=settings.isolate,  # type: ignore[arg-type]
         hidden=(settings.data,),
+        adapter=Path(ADAPTER.rpartition(":")[0]),
     )
     platform = Platform(settings, launcher=launcher)
     token = await platform.first_token(chosen)
     await platform.start()
     servers = _servers(platform.app(), certificates, settings)
     serving = [
-        asyncio.create_task(server.serve(sockets=[sock])) for server, sock in zip(servers, sockets, strict=True)
+        asyncio.create_task(server.serve(sockets=[sock]))
+        for server, sock in zip(servers, sockets, strict=True)
     ]
     announce(_announcement(settings, sockets, certificates, token))
     pushing = asyncio.create_task(push_bundled(platform.builder, settings))
@@ -272,7 +275,8 @@ def _bind(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise MainspringError(
-            f"Port {port} of {host} can't be used: {error.strerror}. Is another server running? Choose with --port and --tls-port."
+            f"Port {port} of {host} can't be used: {error.strerror}. Is another server running?"
+            " Choose others with --port and --tls-port."
         ) from error
     listener.set_inheritable(False)
     return listener

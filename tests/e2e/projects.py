@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-HELLO = '''
+HELLO = """
 from cog import BaseRunner, Input
 
 class Runner(BaseRunner):
     def run(self, text: str = Input(description="Who to greet")) -> str:
         return "hello " + text
-'''
+"""
 
-TOKENS = '''
+TOKENS = """
 import time
 from cog import BasePredictor, ConcatenateIterator, Input
 
@@ -27,9 +27,9 @@ class Predictor(BasePredictor):
         for number in range(count):
             time.sleep(delay)
             yield f"{prompt}{number} "
-'''
+"""
 
-ASYNC_TOKENS = '''
+ASYNC_TOKENS = """
 import asyncio
 from cog import AsyncConcatenateIterator, BasePredictor, Input, concurrent
 
@@ -39,9 +39,9 @@ class Predictor(BasePredictor):
         for number in range(count):
             await asyncio.sleep(delay)
             yield f"{prompt}{number} "
-'''
+"""
 
-INVERT = '''
+INVERT = """
 import struct
 import zlib
 from cog import BasePredictor, Input, Path
@@ -59,9 +59,9 @@ class Predictor(BasePredictor):
         with open("result.png", "wb") as out:
             out.write(png(bytes([shade] * size * size * 3), size, size))
         return Path("result.png")
-'''
+"""
 
-LISTEN = '''
+LISTEN = """
 import wave
 from typing import Any
 from cog import BasePredictor, Path
@@ -71,9 +71,9 @@ class Predictor(BasePredictor):
         with wave.open(str(audio)) as clip:
             seconds = clip.getnframes() / clip.getframerate()
         return {"seconds": seconds, "language": language, "name": audio.name}
-'''
+"""
 
-FRAMES = '''
+FRAMES = """
 from typing import Iterator
 from cog import BasePredictor, Path
 
@@ -83,9 +83,9 @@ class Predictor(BasePredictor):
             path = Path(f"frame-{number}.txt")
             path.write_text(f"frame {number}")
             yield path
-'''
+"""
 
-SLOW = '''
+SLOW = """
 import time
 from cog import BasePredictor
 
@@ -96,9 +96,9 @@ class Predictor(BasePredictor):
         while time.monotonic() < until:
             time.sleep(0.01)
         return f"slept {name}"
-'''
+"""
 
-BROKEN = '''
+BROKEN = """
 import os
 from cog import BasePredictor
 
@@ -111,16 +111,16 @@ class Predictor(BasePredictor):
             from cog import Path
             return Path("nowhere.png")
         raise ValueError("you asked for it")
-'''
+"""
 
-SECRET = '''
+SECRET = """
 from cog import BasePredictor, Secret
 
 class Predictor(BasePredictor):
     def predict(self, key: Secret) -> int:
         print("the key is", key.get_secret_value())
         return len(key.get_secret_value())
-'''
+"""
 
 PROJECTS = {
     "hello": HELLO,

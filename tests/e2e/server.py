@@ -95,7 +95,11 @@ class Server:
     def cli(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         """Run `mainspring` against this server."""
         return subprocess.run(
-            [*MAINSPRING, *map(str, arguments)], env=self.environ(), capture_output=True, text=True, timeout=300
+            [*MAINSPRING, *map(str, arguments)],
+            env=self.environ(),
+            capture_output=True,
+            text=True,
+            timeout=300,
         )
 
     def push(self, directory: Path, model: str) -> None:

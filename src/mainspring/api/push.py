@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from mainspring.api.wire import base_url
 from mainspring.core.catalog import name_fault
 from mainspring.core.errors import BundleError, InvalidField, InvalidInput, TooLarge
 
+log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -77,6 +79,10 @@ async def _build(request: Request, archive: Path, model: str, wishes: dict[str, 
             )
         except BundleError as error:
             said.put_nowait({"event": "error", "detail": str(error)})
+        except Exception:
+            log.exception("push of %s", model)
+            told = "The platform failed to build this; the server's log says more."
+            said.put_nowait({"event": "error", "detail": told})
         finally:
             archive.unlink(missing_ok=True)
             said.put_nowait(None)

@@ -25,8 +25,25 @@ LOG_CHECK_S = 5.0
 _DIES_WITHIN_S = 5.0
 
 _PASSED_ON = (
-    *("TZ", "LD_LIBRARY_PATH", "CUDA_HOME", "CUDA_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"),
-    *("http_proxy", "https_proxy", "no_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"),
+    *(
+        "TZ",
+        "LD_LIBRARY_PATH",
+        "CUDA_HOME",
+        "CUDA_PATH",
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        "REQUESTS_CA_BUNDLE",
+    ),
+    *(
+        "http_proxy",
+        "https_proxy",
+        "no_proxy",
+        "all_proxy",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "NO_PROXY",
+        "ALL_PROXY",
+    ),
 )
 _THREAD_COUNTS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -156,7 +173,9 @@ class SubprocessLauncher:
 
     def tidy(self, instance: Launched, prediction_id: str) -> None:
         """Remove what Cog leaves on disk for a finished prediction; it never does itself."""
-        base, names = (instance.workdir, ("tmp", "coglet", "predictions")) if self._private_tmp else (COG_TEMPORARY, ())
+        base, names = (
+            (instance.workdir, ("tmp", "coglet", "predictions")) if self._private_tmp else (COG_TEMPORARY, ())
+        )
         with contextlib.suppress(OSError):
             directory = open_beneath(base, *names)
             try:
@@ -207,7 +226,14 @@ def _environment(spec: LaunchSpec, workdir: Path, isolation: Isolation) -> dict[
     home = "/tmp" if isolation.private_tmp else str(workdir / "tmp")  # noqa: S108
     path = spec.env.get("PATH") or "/usr/local/bin:/usr/bin:/bin"
     return {
-        **{"LANG": "C.UTF-8", "HOME": home, "TMPDIR": home, "PYTHONDONTWRITEBYTECODE": "1", **passed, **threads},
+        **{
+            "LANG": "C.UTF-8",
+            "HOME": home,
+            "TMPDIR": home,
+            "PYTHONDONTWRITEBYTECODE": "1",
+            **passed,
+            **threads,
+        },
         "CUDA_VISIBLE_DEVICES": ",".join(map(str, spec.devices)),
         **spec.env,
         "PATH": f"{spec.environment / 'bin'}:{path}",

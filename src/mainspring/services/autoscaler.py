@@ -119,7 +119,11 @@ class Autoscaler:
 
     async def _launch(self, queue: str, version: Version, model: Model, fleet: _Fleet) -> int:
         memory = model.instance_memory or self._settings.instance_memory
-        need = Need(min(self._settings.instance_cpus, self._capacity.cpus), memory, min(int(version.gpu), self._capacity.gpus))
+        need = Need(
+            min(self._settings.instance_cpus, self._capacity.cpus),
+            memory,
+            min(int(version.gpu), self._capacity.gpus),
+        )
         reason = impossible(need, self._capacity)
         if reason is not None:
             return await self._refuse(queue, f"{model.full_name} can't run on this machine: {reason}.")

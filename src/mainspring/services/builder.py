@@ -33,7 +33,13 @@ class Builder:
     """Builds versions, a few at a time."""
 
     def __init__(
-        self, *, settings: Settings, catalog: Catalog, now: Callable[[], datetime], gpus: int, at_once: int = 2
+        self,
+        *,
+        settings: Settings,
+        catalog: Catalog,
+        now: Callable[[], datetime],
+        gpus: int,
+        at_once: int = 2,
     ) -> None:
         self._settings = settings
         self._catalog = catalog
@@ -61,8 +67,8 @@ class Builder:
             draft = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=self._sources))
             try:
                 progress("Unpacking")
-                await asyncio.to_thread(unpack, archive, draft)
-                version = await self._make(draft, model, progress)
+                await asyncio.to_thread(unpack, archive, draft / "source")
+                version = await self._make(draft / "source", model, progress)
             finally:
                 await asyncio.to_thread(shutil.rmtree, draft, True)
             known = await self._catalog.get_version(model, version.id)
@@ -108,7 +114,11 @@ class Builder:
         if await self._catalog.get_model(owner, name) is None:
             hardware = "gpu" if version.gpu else "cpu"
             new = Model(
-                owner=owner, name=name, visibility="public", hardware=hardware, created_at=rfc3339(self._now())
+                owner=owner,
+                name=name,
+                visibility="public",
+                hardware=hardware,
+                created_at=rfc3339(self._now()),
             )
             try:
                 await self._catalog.create_model(new)

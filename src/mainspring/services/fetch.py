@@ -104,7 +104,9 @@ def _vetted_resolver(private: bool) -> Any:
         async def resolve(
             self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
         ) -> list[ResolveResult]:
-            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family)
+            found = await asyncio.get_running_loop().getaddrinfo(
+                host, port, type=socket.SOCK_STREAM, family=family
+            )
             for *_, address in found:
                 try:
                     _check(str(address[0]), host, private)
@@ -112,7 +114,12 @@ def _vetted_resolver(private: bool) -> Any:
                     raise OSError(str(error)) from error
             return [
                 ResolveResult(
-                    hostname=host, host=str(address[0]), port=port, family=kind, proto=proto, flags=socket.AI_NUMERICHOST
+                    hostname=host,
+                    host=str(address[0]),
+                    port=port,
+                    family=kind,
+                    proto=proto,
+                    flags=socket.AI_NUMERICHOST,
                 )
                 for kind, _, proto, _, address in found
             ]

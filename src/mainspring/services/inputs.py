@@ -91,4 +91,3 @@ def _safe(name: str) -> str:
     suffix = suffix.encode()[:20].decode(errors="ignore")
     stem = (stem if dot else suffix).encode()[:170].decode(errors="ignore")
     return f"{stem}.{suffix}" if dot and suffix else stem
-

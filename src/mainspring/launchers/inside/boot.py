@@ -65,7 +65,9 @@ def _spare_the_server_an_import(site_packages: str) -> None:
     """Only the worker needs the `cog` package; the server asks it for its version, at 90 ms of imports."""
     if "COG_TRACE_CONFIGURED" in os.environ:
         return
-    versions = [n[4:-10] for n in os.listdir(site_packages) if n.startswith("cog-") and n.endswith(".dist-info")]
+    versions = [
+        n[4:-10] for n in os.listdir(site_packages) if n.startswith("cog-") and n.endswith(".dist-info")
+    ]
     if len(versions) == 1:
         stand_in = type(sys)("cog")
         stand_in.__dict__["__version__"] = versions[0]

@@ -72,7 +72,11 @@ def enter_mount_namespace() -> None:
     if _libc.unshare(_CLONE_NEWNS) != 0:
         _checked(_libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNS), "unshare")
         _prctl(_PR_SET_DUMPABLE, 1, "dumpable")
-        for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+        for name, text in (
+            ("setgroups", "deny"),
+            ("uid_map", f"{uid} {uid} 1"),
+            ("gid_map", f"{gid} {gid} 1"),
+        ):
             with open(f"/proc/self/{name}", "w") as file:
                 file.write(text)
     _mount(None, "/", None, _MS_REC | _MS_PRIVATE)
@@ -103,7 +107,9 @@ def _mount(source: str | None, target: str, kind: str | None, flags: int) -> Non
 
 def landlock_version() -> int:
     """The kernel's Landlock ABI; 0 where there is none."""
-    return max(0, int(_libc.syscall(_LANDLOCK_CREATE, None, ctypes.c_size_t(0), ctypes.c_uint(_LANDLOCK_VERSION))))
+    return max(
+        0, int(_libc.syscall(_LANDLOCK_CREATE, None, ctypes.c_size_t(0), ctypes.c_uint(_LANDLOCK_VERSION)))
+    )
 
 
 def restrict(allowed: list[tuple[str, int]]) -> None:
@@ -117,7 +123,8 @@ def restrict(allowed: list[tuple[str, int]]) -> None:
     attr = _RulesetAttr(handled, 0, _SCOPE_SOCKETS_AND_SIGNALS if version >= 6 else 0)
     size = 24 if version >= 6 else 8
     ruleset = _checked(
-        _libc.syscall(_LANDLOCK_CREATE, ctypes.byref(attr), ctypes.c_size_t(size), ctypes.c_uint(0)), "ruleset"
+        _libc.syscall(_LANDLOCK_CREATE, ctypes.byref(attr), ctypes.c_size_t(size), ctypes.c_uint(0)),
+        "ruleset",
     )
     for path, rights in allowed:
         _allow(ruleset, path, rights & handled)
@@ -135,7 +142,11 @@ def _allow(ruleset: int, path: str, rights: int) -> None:
         rights &= _ON_FILES
     rule = _PathBeneathAttr(rights, fd)
     call = _libc.syscall(
-        _LANDLOCK_ADD, ctypes.c_int(ruleset), ctypes.c_int(_LANDLOCK_PATH_BENEATH), ctypes.byref(rule), ctypes.c_uint(0)
+        _LANDLOCK_ADD,
+        ctypes.c_int(ruleset),
+        ctypes.c_int(_LANDLOCK_PATH_BENEATH),
+        ctypes.byref(rule),
+        ctypes.c_uint(0),
     )
     os.close(fd)
     _checked(call, f"allow {path}")

@@ -1,0 +1,169 @@
+"""Files: upload, get, list, delete, download."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+from datetime import timedelta
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from mainspring.api.context import Context, authenticate, context
+from mainspring.api.delivery import deliver
+from mainspring.api.upload import Upload, receive
+from mainspring.api.wire import PAGE, base_url, cursor, page, reply
+from mainspring.core.errors import NotFound, TooLarge
+from mainspring.core.ids import new_id, rfc3339
+from mainspring.records.accounts import Account
+from mainspring.records.files import File
+from mainspring.records.vault import Vault
+
+_FORM_BYTES = 2 << 20
+
+
+async def create(request: Request) -> Response:
+    """POST /files: multipart/form-data with `content`, and `filename`, `type`, `metadata` if wanted."""
+    account = await authenticate(request)
+    ctx = context(request)
+    limit = ctx.settings.max_upload
+    told = TooLarge(f"Files must be less than {limit >> 20}MB in size")
+    now = ctx.now()
+    file_id = new_id(now)
+    try:
+        declared = request.headers.get("content-length", "")
+        if declared.isdigit() and int(declared) > limit + _FORM_BYTES:
+            raise told
+        upload = await receive(request, ctx.objects, f"files/{file_id}", limit)
+    except TooLarge as error:
+        await _drain(request, limit)
+        raise told from error
+    file = File(
+        id=file_id,
+        account=account.username,
+        name=upload.name,
+        content_type=upload.content_type,
+        size=upload.stored.size,
+        sha256=upload.stored.sha256,
+        md5=upload.stored.md5,
+        metadata=upload.metadata,
+        created_at=rfc3339(now),
+        expires_at=rfc3339(now + timedelta(seconds=ctx.settings.file_ttl_s)),
+    )
+    await _note(ctx, file, upload)
+    return reply(_render(request, file), 201)
+
+
+async def get(request: Request) -> Response:
+    """GET /files/{id}."""
+    file = await _own(request, await authenticate(request))
+    return reply(_render(request, file))
+
+
+async def list_files(request: Request) -> Response:
+    """GET /files, newest first."""
+    account = await authenticate(request)
+    ctx = context(request)
+    found = await ctx.files.list(account.username, cursor(request), PAGE, ctx.now())
+    results = [_render(request, file) for file in found.items]
+    return reply(page(request, results, next_cursor=found.next, previous_cursor=found.previous))
+
+
+async def delete(request: Request) -> Response:
+    """DELETE /files/{id}."""
+    account = await authenticate(request)
+    file = await _own(request, account)
+    ctx = context(request)
+    if not await ctx.files.delete(file.id, account.username):
+        raise NotFound("File not found")
+    await ctx.objects.delete(file.key)
+    return Response(status_code=204)
+
+
+async def download(request: Request) -> Response:
+    """GET /files/{id}/download: with the owner's token, or by owner, expiry and signature in the query."""
+    ctx = context(request)
+    if "signature" in request.query_params:
+        file = await _signed(request, ctx)
+    else:
+        file = await _own(request, await authenticate(request))
+    if await ctx.objects.stat(file.key) is None:
+        raise NotFound("File not found")
+    headers = {"Cache-Control": "private, max-age=3600"}
+    return deliver(request, ctx.objects.path(file.key), file.content_type, file.md5, headers, file.name)
+
+
+def sign_download(vault: Vault, owner: str, file_id: str, expiry: int) -> str:
+    """The signature that lets whoever has it read the file until expiry (Unix seconds)."""
+    return base64.b64encode(vault.hmac(f"{owner} {file_id} {expiry}")).decode()
+
+
+async def _note(ctx: Context, file: File, upload: Upload) -> None:
+    """The bytes are there; a file is only what the ledger knows of."""
+    try:
+        await ctx.files.create(file)
+    except BaseException:
+        await ctx.objects.delete(upload.stored.key)
+        raise
+
+
+async def _own(request: Request, account: Account) -> File:
+    ctx = context(request)
+    file = await ctx.files.get(request.path_params["file_id"])
+    if file is None or file.account != account.username or file.expires_at <= rfc3339(ctx.now()):
+        raise NotFound("File not found")
+    return file
+
+
+async def _signed(request: Request, ctx: Context) -> File:
+    query, now = request.query_params, ctx.now()
+    owner, expiry = query.get("owner", ""), query.get("expiry", "")
+    file = await ctx.files.get(request.path_params["file_id"])
+    # A + that was not escaped arrives as a space.
+    signature = query["signature"].replace(" ", "+")
+    if (
+        file is None
+        or not (expiry.isascii() and expiry.isdigit() and len(expiry) < 12)
+        or not hmac.compare_digest(
+            signature.encode(), sign_download(ctx.vault, owner, file.id, int(expiry)).encode()
+        )
+        or owner != file.account
+        or int(expiry) <= now.timestamp()
+        or file.expires_at <= rfc3339(now)
+    ):
+        raise NotFound("File not found")
+    return file
+
+
+async def _drain(request: Request, limit: int) -> None:
+    """Read a little on: a client that is cut off while it sends never sees why."""
+    async for chunk in request.stream():
+        limit -= len(chunk)
+        if limit < 0:
+            return
+
+
+def _render(request: Request, file: File) -> dict[str, Any]:
+    return {
+        "id": file.id,
+        "name": file.name,
+        "content_type": file.content_type,
+        "size": file.size,
+        "etag": file.md5,
+        "checksums": {"sha256": file.sha256, "md5": file.md5},
+        "metadata": file.metadata,
+        "created_at": file.created_at,
+        "expires_at": file.expires_at,
+        "urls": {"get": f"{base_url(request)}/v1/files/{file.id}"},
+    }
+
+
+routes = [
+    Route("/files", create, methods=["POST"]),
+    Route("/files", list_files, methods=["GET"]),
+    Route("/files/{file_id}", get, methods=["GET"]),
+    Route("/files/{file_id}", delete, methods=["DELETE"]),
+    Route("/files/{file_id}/download", download, methods=["GET"]),
+]

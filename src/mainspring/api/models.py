@@ -1,0 +1,246 @@
+"""Models: create, get, list, update, delete, and their readme."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from mainspring.api.context import authenticate, context
+from mainspring.api.wire import PAGE, Body, base_url, cursor, decode, page, read_body, reply
+from mainspring.core.catalog import hardware_fault, name_fault
+from mainspring.core.errors import Forbidden, InvalidRequest, NotFound
+from mainspring.core.ids import rfc3339
+from mainspring.records.accounts import Account
+from mainspring.records.catalog import LIST_MODELS, Model, Version
+
+_MOST_BYTES = 4 << 20
+_URL = re.compile(r"https?://[^\s<>\"']{1,2000}", re.IGNORECASE)
+_MOST_INSTANCES = 1000
+_Text = str | None
+
+
+class CreateBody(Body):
+    """POST /models."""
+
+    owner: str
+    name: str
+    visibility: str
+    hardware: str
+    description: _Text = None
+    github_url: _Text = None
+    paper_url: _Text = None
+    license_url: _Text = None
+    cover_image_url: _Text = None
+
+
+class Scaling(Body):
+    """How many instances a model may have, and for how long (seconds) one without work is kept.
+
+    null for max_instances and idle_timeout: as the settings say.
+    """
+
+    min_instances: int | UnsetType = UNSET
+    max_instances: int | UnsetType | None = UNSET
+    idle_timeout: float | UnsetType | None = UNSET
+
+
+class UpdateBody(Body):
+    """PATCH /models/{owner}/{name}: what is left out stays as it is. visibility and scaling are our additions."""
+
+    description: _Text | UnsetType = UNSET
+    readme: _Text | UnsetType = UNSET
+    github_url: _Text | UnsetType = UNSET
+    paper_url: _Text | UnsetType = UNSET
+    weights_url: _Text | UnsetType = UNSET
+    license_url: _Text | UnsetType = UNSET
+    cover_image_url: _Text | UnsetType = UNSET
+    visibility: str | UnsetType = UNSET
+    scaling: Scaling | UnsetType = UNSET
+
+
+async def create(request: Request) -> Response:
+    """POST /models."""
+    account = await authenticate(request)
+    body = decode(await read_body(request, _MOST_BYTES), CreateBody)
+    if body.owner != account.username:
+        raise Forbidden(f"You can only create models of your own account, {account.username}.")
+    given: dict[str, Any] = {k: v or None for k, v in msgspec.structs.asdict(body).items()}
+    faults = {
+        "name": name_fault(body.name),
+        "visibility": _visibility_fault(body.visibility),
+        "hardware": hardware_fault(body.hardware),
+    }
+    _refuse(faults | _url_faults(given))
+    ctx = context(request)
+    model = await ctx.catalog.create_model(Model(**{**given, "created_at": rfc3339(ctx.now())}))
+    return reply(await render_model(request, model), 201)
+
+
+async def get(request: Request) -> Response:
+    """GET /models/{owner}/{name}."""
+    model = await visible_model(request, await authenticate(request))
+    return reply(await render_model(request, model))
+
+
+async def list_models(request: Request) -> Response:
+    """GET /models?sort_by&sort_direction: public ones and the caller's own."""
+    account = await authenticate(request)
+    sort_by = request.query_params.get("sort_by", "latest_version_created_at")
+    direction = request.query_params.get("sort_direction", "desc")
+    if sort_by not in LIST_MODELS:
+        raise InvalidRequest(f"sort_by must be one of: {', '.join(sorted(LIST_MODELS))}")
+    if direction not in ("asc", "desc"):
+        raise InvalidRequest("sort_direction must be asc or desc")
+    found = await context(request).catalog.list_models(
+        account.username, cursor(request), PAGE, sort_by=sort_by, oldest_first=direction == "asc"
+    )
+    results = await asyncio.gather(*(render_model(request, model) for model in found.items))
+    return reply(page(request, results, next_cursor=found.next, previous_cursor=found.previous))
+
+
+async def update(request: Request) -> Response:
+    """PATCH /models/{owner}/{name}."""
+    account = await authenticate(request)
+    body = decode(await read_body(request, _MOST_BYTES), UpdateBody)
+    model = await own_model(request, account)
+    given = {k: v for k, v in msgspec.structs.asdict(body).items() if v is not UNSET and k != "scaling"}
+    changes = {k: v or None for k, v in given.items()}
+    visibility = _visibility_fault(given["visibility"]) if "visibility" in given else None
+    _refuse({"visibility": visibility, **_url_faults(changes)})
+    if isinstance(body.scaling, Scaling):
+        changes |= _scaling(body.scaling, model)
+    updated = await context(request).catalog.update_model(model.owner, model.name, changes)
+    if updated is None:
+        raise NotFound
+    return reply(await render_model(request, updated))
+
+
+async def delete(request: Request) -> Response:
+    """DELETE /models/{owner}/{name}: only a private model that has no versions."""
+    model = await own_model(request, await authenticate(request))
+    if model.visibility != "private":
+        raise Forbidden("You can only delete private models.")
+    if not await context(request).catalog.delete_model(model.owner, model.name):
+        raise Forbidden("You can only delete models without versions. Delete its versions first.")
+    return Response(status_code=204)
+
+
+async def readme(request: Request) -> Response:
+    """GET /models/{owner}/{name}/readme: Markdown."""
+    model = await visible_model(request, await authenticate(request))
+    if not model.readme:
+        raise NotFound
+    return PlainTextResponse(model.readme, headers={"X-Content-Type-Options": "nosniff"})
+
+
+async def visible_model(request: Request, account: Account) -> Model:
+    """The model in the path. Raises NotFound for a private one of somebody else too."""
+    model = await context(request).catalog.get_model(
+        request.path_params["owner"], request.path_params["name"]
+    )
+    if model is None or (model.visibility != "public" and model.owner != account.username):
+        raise NotFound
+    return model
+
+
+async def own_model(request: Request, account: Account) -> Model:
+    """The model in the path, to be changed. Raises Forbidden for a public one of somebody else."""
+    model = await visible_model(request, account)
+    if model.owner != account.username:
+        raise Forbidden
+    return model
+
+
+async def render_model(request: Request, model: Model) -> dict[str, Any]:
+    """The reply for a model, with its latest version and our `scaling`."""
+    latest = None
+    if model.latest_version:
+        latest = await context(request).catalog.get_version(model.full_name, model.latest_version)
+    return {
+        "url": f"{base_url(request)}/{model.full_name}",
+        "owner": model.owner,
+        "name": model.name,
+        "description": model.description,
+        "visibility": model.visibility,
+        "is_official": False,
+        "github_url": model.github_url,
+        "paper_url": model.paper_url,
+        "license_url": model.license_url,
+        "run_count": model.run_count,
+        "cover_image_url": model.cover_image_url,
+        "default_example": None,
+        "latest_version": render_version(latest) if latest else None,
+        "created_at": model.created_at,
+        "scaling": {
+            "min_instances": model.min_instances,
+            "max_instances": model.max_instances,
+            "idle_timeout": model.idle_timeout_s,
+        },
+    }
+
+
+def render_version(version: Version) -> dict[str, Any]:
+    """The reply for a version."""
+    return {
+        "id": version.id,
+        "created_at": version.created_at,
+        "cog_version": version.cog_version,
+        "openapi_schema": version.openapi_schema,
+    }
+
+
+def _scaling(asked: Scaling, model: Model) -> dict[str, Any]:
+    """The columns to change. Raises InvalidRequest for numbers that can't be."""
+    least = model.min_instances if asked.min_instances is UNSET else asked.min_instances
+    most = model.max_instances if asked.max_instances is UNSET else asked.max_instances
+    idle = model.idle_timeout_s if asked.idle_timeout is UNSET else asked.idle_timeout
+    faults = {
+        "scaling/min_instances": None if 0 <= least <= _MOST_INSTANCES else "must be at least 0",
+        "scaling/max_instances": None
+        if most is None or max(1, least) <= most <= _MOST_INSTANCES
+        else "must be at least 1 and min_instances",
+        "scaling/idle_timeout": None if idle is None or idle >= 0 else "must be at least 0 seconds",
+    }
+    _refuse(faults)
+    return {"min_instances": least, "max_instances": most, "idle_timeout_s": idle}
+
+
+def _visibility_fault(text: str) -> str | None:
+    return None if text in ("public", "private") else "must be public or private"
+
+
+def _url_faults(given: Mapping[str, Any]) -> dict[str, str | None]:
+    """Links end up on pages: nothing but http(s) may."""
+    links = {k: v for k, v in given.items() if k.endswith("_url") and v is not None}
+    return {k: None if _URL.fullmatch(v) else "Enter a valid URL." for k, v in links.items()}
+
+
+def _refuse(faults: Mapping[str, str | None]) -> None:
+    """Raise Replicate's 400 for the faults that there are, by field."""
+    found = {field: fault for field, fault in faults.items() if fault is not None}
+    if not found:
+        return
+    lines = "".join(f"\n- {field.replace('/', '.')}: {fault}" for field, fault in found.items())
+    raise InvalidRequest(
+        f"The following errors occurred:{lines}",
+        title="Validation failed",
+        errors=[{"pointer": f"/{field}", "detail": fault} for field, fault in found.items()],
+    )
+
+
+routes = [
+    Route("/models", create, methods=["POST"]),
+    Route("/models", list_models, methods=["GET"]),
+    Route("/models/{owner}/{name}", get, methods=["GET"]),
+    Route("/models/{owner}/{name}", update, methods=["PATCH"]),
+    Route("/models/{owner}/{name}", delete, methods=["DELETE"]),
+    Route("/models/{owner}/{name}/readme", readme, methods=["GET"]),
+]

@@ -1,0 +1,65 @@
+"""Tokens: make, list and disable the caller's own. Replicate has this only on its web pages."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from mainspring.api.context import authenticate, context
+from mainspring.api.wire import Body, decode, page, read_body, reply
+from mainspring.core.errors import InvalidField, InvalidInput, NotFound
+from mainspring.records.accounts import Token
+
+_MOST_BYTES = 1 << 16
+_LONGEST_NAME = 100
+
+
+class CreateBody(Body):
+    """name: what the token is for, to tell it from others."""
+
+    name: str = ""
+
+
+async def list_tokens(request: Request) -> Response:
+    """GET /tokens: a page with all of them, newest first."""
+    account = await authenticate(request)
+    ctx = context(request)
+    await ctx.accounts.touch(ctx.now())
+    found = [_render(token) for token in await ctx.accounts.list_tokens(account.username)]
+    return reply(page(request, found, next_cursor=None, previous_cursor=None))
+
+
+async def create(request: Request) -> Response:
+    """POST /tokens: the only reply that has the token itself, under `token`."""
+    account = await authenticate(request)
+    body = decode(await read_body(request, _MOST_BYTES), CreateBody)
+    if len(body.name) > _LONGEST_NAME:
+        told = f"String length must be less than or equal to {_LONGEST_NAME}"
+        raise InvalidInput([InvalidField("string_lte", "name", told)])
+    ctx = context(request)
+    token, secret = await ctx.accounts.create_token(account.username, body.name, now=ctx.now())
+    return reply({**_render(token), "token": secret}, 201)
+
+
+async def disable(request: Request) -> Response:
+    """DELETE /tokens/{id}: nobody can use the token any more."""
+    account = await authenticate(request)
+    ctx = context(request)
+    if not await ctx.accounts.disable_token(account.username, request.path_params["token_id"], ctx.now()):
+        raise NotFound
+    return Response(status_code=204)
+
+
+def _render(token: Token) -> dict[str, Any]:
+    return {k: v for k, v in asdict(token).items() if k != "account"}
+
+
+routes = [
+    Route("/tokens", list_tokens, methods=["GET"]),
+    Route("/tokens", create, methods=["POST"]),
+    Route("/tokens/{token_id}", disable, methods=["DELETE"]),
+]

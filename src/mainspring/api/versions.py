@@ -1,0 +1,52 @@
+"""Versions: list, get, delete."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from mainspring.api.context import authenticate, context
+from mainspring.api.models import own_model, render_version, visible_model
+from mainspring.api.wire import PAGE, cursor, page, reply
+from mainspring.core.errors import Conflict, Forbidden, NotFound
+
+
+async def list_versions(request: Request) -> Response:
+    """GET /models/{owner}/{name}/versions, newest first."""
+    model = await visible_model(request, await authenticate(request))
+    found = await context(request).catalog.list_versions(model.full_name, cursor(request), PAGE)
+    results = [render_version(version) for version in found.items]
+    return reply(page(request, results, next_cursor=found.next, previous_cursor=found.previous))
+
+
+async def get(request: Request) -> Response:
+    """GET /models/{owner}/{name}/versions/{id}."""
+    model = await visible_model(request, await authenticate(request))
+    version = await context(request).catalog.get_version(model.full_name, request.path_params["version_id"])
+    if version is None:
+        raise NotFound
+    return reply(render_version(version))
+
+
+async def delete(request: Request) -> Response:
+    """DELETE /models/{owner}/{name}/versions/{id}: of a private model, when nothing runs on it.
+
+    202 like Replicate's, although the version is gone at once; what was built for it goes later.
+    """
+    model = await own_model(request, await authenticate(request))
+    catalog, version_id = context(request).catalog, request.path_params["version_id"]
+    if await catalog.get_version(model.full_name, version_id) is None:
+        raise NotFound
+    if model.visibility != "private":
+        raise Forbidden("You can only delete versions of private models.")
+    if not await catalog.delete_version(model.full_name, version_id):
+        raise Conflict("This version has predictions that have not ended.")
+    return Response(status_code=202)
+
+
+routes = [
+    Route("/models/{owner}/{name}/versions", list_versions, methods=["GET"]),
+    Route("/models/{owner}/{name}/versions/{version_id}", get, methods=["GET"]),
+    Route("/models/{owner}/{name}/versions/{version_id}", delete, methods=["DELETE"]),
+]

@@ -1,0 +1,117 @@
+"""The whole HTTP surface over a real ledger and a real object store, called in-process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from mainspring.api.app import create_app
+from mainspring.api.context import Context
+from mainspring.core.ids import rfc3339
+from mainspring.database.hints import Hints
+from mainspring.database.sqlite import SqliteDatabase
+from mainspring.objects.disk import DiskObjects
+from mainspring.records.accounts import Accounts
+from mainspring.records.catalog import Catalog, Model, Version
+from mainspring.records.feed import Feed
+from mainspring.records.files import Files
+from mainspring.records.predictions import Predictions
+from mainspring.records.vault import Vault
+from mainspring.settings import Settings
+
+START = datetime(2026, 5, 1, 12, tzinfo=UTC)
+BASE = "https://mainspring.test"
+
+
+@dataclass(slots=True)
+class House:
+    """A platform without instances: its context, its app, a clock that stands still, and tokens by account."""
+
+    context: Context
+    app: Any
+    clock: list[datetime]
+    tokens: dict[str, str]
+
+    def client(self, account: str | None = "ada") -> httpx.AsyncClient:
+        headers = {"Authorization": f"Bearer {self.tokens[account]}"} if account else {}
+        return httpx.AsyncClient(
+            transport=httpx.ASGITransport(self.app), base_url=f"{BASE}/v1", headers=headers
+        )
+
+    def pass_time(self, seconds: float) -> None:
+        self.clock[0] += timedelta(seconds=seconds)
+
+    async def model(self, name: str = "hello", owner: str = "ada", **given: Any) -> Model:
+        fields = {"visibility": "public", "hardware": "cpu", "created_at": rfc3339(self.clock[0])} | given
+        return await self.context.catalog.create_model(Model(owner=owner, name=name, **fields))
+
+    async def version(self, model: str = "ada/hello", digit: str = "a") -> Version:
+        version = Version(
+            model=model,
+            id=digit * 64,
+            created_at=rfc3339(self.clock[0]),
+            cog_version="0.23.1",
+            openapi_schema={"openapi": "3.0.2", "components": {"schemas": {"Input": {"properties": {}}}}},
+            predictor="predict.py:Predictor",
+            slots=1,
+            gpu=False,
+            env={},
+            source="s",
+            environment="e",
+        )
+        return await self.context.catalog.register_version(model, version)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data=tmp_path)
+
+
+@pytest.fixture
+async def house(tmp_path: Path, settings: Settings) -> AsyncIterator[House]:
+    database = SqliteDatabase(tmp_path / "ledger.db")
+    clock = [START]
+    now: Callable[[], datetime] = lambda: clock[0]  # noqa: E731
+    context = Context(
+        settings=settings,
+        database=database,
+        hints=Hints(),
+        objects=DiskObjects(tmp_path / "objects"),
+        vault=Vault(tmp_path / "key"),
+        feed=Feed(),
+        accounts=Accounts(database),
+        catalog=Catalog(database),
+        predictions=Predictions(database),
+        files=Files(database),
+        now=now,
+    )
+    tokens = {}
+    for name in ("ada", "bob"):
+        await context.accounts.create_account(name, "user", name.title(), START)
+        _, tokens[name] = await context.accounts.create_token(name, "test", now=START)
+    yield House(context, create_app(context), clock, tokens)
+    await database.close()
+
+
+@pytest.fixture
+async def ada(house: House) -> AsyncIterator[httpx.AsyncClient]:
+    async with house.client() as client:
+        yield client
+
+
+@pytest.fixture
+async def bob(house: House) -> AsyncIterator[httpx.AsyncClient]:
+    async with house.client("bob") as client:
+        yield client
+
+
+@pytest.fixture
+async def nobody(house: House) -> AsyncIterator[httpx.AsyncClient]:
+    async with house.client(None) as client:
+        yield client
