@@ -60,7 +60,7 @@ class Client:
 
     async def get(self, path: str, **params: Any) -> Any:
         """The decoded JSON at `path`."""
-        return await self.call("GET", path, params={k: v for k, v in params.items() if v is not None})
+        return await self.call("GET", path, params=params or None)
 
     async def call(self, method: str, path: str, **options: Any) -> Any:
         """The decoded JSON reply, None when it is empty. Raises Refused, Unreachable."""

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 _ABOUT = {
     "MAINSPRING_URL": "the mainspring command",
     "REPLICATE_BASE_URL": "Replicate's clients; JavaScript: new Replicate({baseUrl: process.env.REPLICATE_BASE_URL})",
-    "SSL_CERT_FILE": "Python (httpx, aiohttp) and curl: the system's authorities and this platform's",
+    "SSL_CERT_FILE": "Python (httpx, aiohttp) and OpenSSL: the system's authorities and this platform's",
     "REQUESTS_CA_BUNDLE": "Python (requests)",
+    "CURL_CA_BUNDLE": "curl, where it is told of another file already",
     "NODE_EXTRA_CA_CERTS": "Node.js",
 }
 _NOT_LOGGED_IN = """no token is known here: make one with `mainspring token create NAME`, or take the one that the first
