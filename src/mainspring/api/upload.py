@@ -22,6 +22,7 @@ _LONGEST_NAME = 255
 _HEAD = 16
 _UNKNOWN = "application/octet-stream"
 _BRACKETED = re.compile(r"metadata((?:\[[^\[\]]{1,100}\]){1,8})")
+_MADE_UP = re.compile(r"(?:upload|file|blob|buffer)(?:_\d+)?")
 _KEY = re.compile(r"\[([^\[\]]+)\]")
 
 
@@ -74,11 +75,11 @@ class _Form:
         return sniff(self.head) or guessed or _UNKNOWN
 
     def called(self, kind: str) -> str:
-        """The file's name; a made-up one gets a suffix, because models look at it."""
+        """The file's name; one that a client made up gets a suffix, because models look at it."""
         if self.filename:
             return _checked(self.filename)
         name = _checked(self.part_name or "file")
-        return name if "." in name else name + suffix_of(kind)
+        return name + suffix_of(kind) if _MADE_UP.fullmatch(name) else name
 
 
 async def receive(request: Request, objects: Objects, key: str, limit: int) -> Upload:

@@ -1,0 +1,98 @@
+"""A platform without instances: the whole HTTP surface over a real ledger and a real object store."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from mainspring.api.app import create_app
+from mainspring.api.context import Context
+from mainspring.core.ids import rfc3339
+from mainspring.database.hints import Hints
+from mainspring.database.sqlite import SqliteDatabase
+from mainspring.objects.disk import DiskObjects
+from mainspring.records.accounts import Accounts
+from mainspring.records.catalog import Catalog, Model, Version
+from mainspring.records.feed import Feed
+from mainspring.records.files import Files
+from mainspring.records.predictions import Predictions
+from mainspring.records.vault import Vault
+from mainspring.services.builder import Builder
+from mainspring.settings import Settings
+
+START = datetime(2026, 5, 1, 12, tzinfo=UTC)
+BASE = "https://mainspring.test"
+
+
+@dataclass(slots=True)
+class House:
+    """Its context, its app, a clock that stands still, and tokens by account."""
+
+    context: Context
+    app: Any
+    clock: list[datetime]
+    tokens: dict[str, str]
+
+    def client(self, account: str | None = "ada") -> httpx.AsyncClient:
+        headers = {"Authorization": f"Bearer {self.tokens[account]}"} if account else {}
+        return httpx.AsyncClient(
+            transport=httpx.ASGITransport(self.app), base_url=f"{BASE}/v1", headers=headers
+        )
+
+    def pass_time(self, seconds: float) -> None:
+        self.clock[0] += timedelta(seconds=seconds)
+
+    async def model(self, name: str = "hello", owner: str = "ada", **given: Any) -> Model:
+        fields = {"visibility": "public", "hardware": "cpu", "created_at": rfc3339(self.clock[0])} | given
+        return await self.context.catalog.create_model(Model(owner=owner, name=name, **fields))
+
+    async def version(self, model: str = "ada/hello", digit: str = "a") -> Version:
+        version = Version(
+            model=model,
+            id=digit * 64,
+            created_at=rfc3339(self.clock[0]),
+            cog_version="0.23.1",
+            openapi_schema={"openapi": "3.0.2", "components": {"schemas": {"Input": {"properties": {}}}}},
+            predictor="predict.py:Predictor",
+            slots=1,
+            gpu=False,
+            env={},
+            source="s",
+            environment="e",
+        )
+        return await self.context.catalog.register_version(model, version)
+
+
+@asynccontextmanager
+async def open_house(root: Path, settings: Settings) -> AsyncIterator[House]:
+    """A house in an empty directory, with the accounts ada and bob."""
+    database = SqliteDatabase(root / "ledger.db")
+    clock = [START]
+    now: Callable[[], datetime] = lambda: clock[0]  # noqa: E731
+    catalog = Catalog(database)
+    context = Context(
+        settings=settings,
+        database=database,
+        hints=Hints(),
+        objects=DiskObjects(root / "objects"),
+        vault=Vault(root / "key"),
+        feed=Feed(),
+        accounts=Accounts(database),
+        catalog=catalog,
+        predictions=Predictions(database),
+        files=Files(database),
+        builder=Builder(settings=settings, catalog=catalog, now=now, gpus=0),
+        now=now,
+    )
+    tokens = {}
+    for name in ("ada", "bob"):
+        await context.accounts.create_account(name, "user", name.title(), START)
+        _, tokens[name] = await context.accounts.create_token(name, "test", now=START)
+    yield House(context, create_app(context), clock, tokens)
+    await database.close()
