@@ -71,7 +71,7 @@ class Platform:
         self.settings = settings
         self.hints = hints or Hints()
         self.database = SqliteDatabase(settings.data / "ledger.sqlite", durable=settings.durable)
-        self.objects = DiskObjects(settings.data / "objects")
+        self.objects = DiskObjects(settings.data / "objects", durable=settings.durable)
         self.vault = Vault(settings.data / "key")
         self.feed = Feed()
         self.accounts = Accounts(self.database)
@@ -88,7 +88,7 @@ class Platform:
             predictions=self.predictions,
             feed=self.feed,
             scribe=self.scribe,
-            inputs=Inputs(self.vault, self.files, self.objects, self.fetcher.fetch),
+            inputs=Inputs(self.vault, self.files, self.objects, self.fetcher.fetch, now),
             objects=self.objects,
             now=now,
         )
@@ -113,6 +113,7 @@ class Platform:
         self.janitor = Janitor(
             hints=self.hints,
             feed=self.feed,
+            accounts=self.accounts,
             predictions=self.predictions,
             instances=self.instances,
             files=self.files,

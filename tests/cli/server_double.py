@@ -16,14 +16,21 @@ TOKEN = "ms_test-token"
 VERSION = "ab" * 32
 
 
-def schema(inputs: dict[str, Any], output: dict[str, Any], *, required: tuple[str, ...] = (), **more: Any) -> dict[str, Any]:
+def schema(
+    inputs: dict[str, Any], output: dict[str, Any], *, required: tuple[str, ...] = (), **more: Any
+) -> dict[str, Any]:
     ordered = {name: {**prop, "x-order": n} for n, (name, prop) in enumerate(inputs.items())}
     made = {"type": "object", "properties": ordered, "required": list(required)}
     return {"components": {"schemas": {"Input": made, "Output": output, **more}}}
 
 
 TEXT = {"type": "string"}
-PIECES = {"type": "array", "items": TEXT, "x-cog-array-type": "iterator", "x-cog-array-display": "concatenate"}
+PIECES = {
+    "type": "array",
+    "items": TEXT,
+    "x-cog-array-type": "iterator",
+    "x-cog-array-display": "concatenate",
+}
 FILE = {"type": "string", "format": "uri"}
 
 
@@ -32,7 +39,9 @@ class Double:
     """What the server is to say, and what it was told."""
 
     url: str = ""
-    document: dict[str, Any] = field(default_factory=lambda: schema({"prompt": TEXT}, TEXT, required=("prompt",)))
+    document: dict[str, Any] = field(
+        default_factory=lambda: schema({"prompt": TEXT}, TEXT, required=("prompt",))
+    )
     states: list[dict[str, Any]] = field(default_factory=lambda: [{"status": "succeeded", "output": "hi"}])
     stream: Callable[[str], Iterator[str]] | None = None
     files: dict[str, tuple[str, bytes]] = field(default_factory=dict)
@@ -76,7 +85,11 @@ class Double:
     def refused(self, request: Request) -> Response | None:
         given = request.headers.get("authorization")
         if given != f"Bearer {TOKEN}":
-            said = {"title": "Unauthenticated", "detail": "You did not pass a valid authentication token", "status": 401}
+            said = {
+                "title": "Unauthenticated",
+                "detail": "You did not pass a valid authentication token",
+                "status": 401,
+            }
             return JSONResponse(said, 401, media_type="application/problem+json")
         return None
 
@@ -85,7 +98,13 @@ class Double:
 
     def described(self) -> dict[str, Any]:
         latest = {"id": VERSION, "openapi_schema": self.document} if self.document else None
-        return {"owner": "acme", "name": "hello", "visibility": "private", "run_count": 3, "latest_version": latest}
+        return {
+            "owner": "acme",
+            "name": "hello",
+            "visibility": "private",
+            "run_count": 3,
+            "latest_version": latest,
+        }
 
     async def list_models(self, request: Request) -> Response:
         start = int(request.query_params.get("cursor", 0))

@@ -19,7 +19,12 @@ import pytest
 from server_double import TOKEN
 from typer.testing import Result
 
-from mainspring.services.certificates import Certificates, bundle_with_system_cas, ensure_certificates, local_names
+from mainspring.services.certificates import (
+    Certificates,
+    bundle_with_system_cas,
+    ensure_certificates,
+    local_names,
+)
 
 NAMES = ["localhost", "127.0.0.1", "::1", "box.example"]
 Cli = Callable[..., Result]
@@ -87,7 +92,9 @@ def test_a_second_start_changes_nothing_and_needs_no_cryptography(tmp_path: Path
         f"ensure_certificates(Path({str(tmp_path)!r}), {NAMES[:2]!r}); print('cryptography' in sys.modules)"
     )
     source = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")}
-    done = subprocess.run([sys.executable, "-c", code], env=source, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=source, capture_output=True, text=True, check=True
+    )
     assert done.stdout == "False\n"
     assert {p: p.read_bytes() for p in tmp_path.iterdir()} == before
     handshake(made, "localhost")
@@ -108,7 +115,9 @@ def test_it_is_signed_again_by_the_same_authority_when_it_ends_soon_or_a_name_is
 
 @pytest.mark.parametrize("lost", ["ca.pem", "ca-key.pem", "server.pem"])
 @pytest.mark.parametrize("how", ["gone", "cut"])
-def test_whatever_file_is_lost_a_start_ends_with_files_that_match(tmp_path: Path, lost: str, how: str) -> None:
+def test_whatever_file_is_lost_a_start_ends_with_files_that_match(
+    tmp_path: Path, lost: str, how: str
+) -> None:
     made = ensure_certificates(tmp_path, NAMES)
     file = tmp_path / lost
     content = file.read_bytes()
@@ -184,7 +193,11 @@ def test_a_login_with_the_authority_works_and_without_it_says_what_to_do(
 CLIENTS = {
     "httpx": [sys.executable, "-c", "import sys, httpx; httpx.get(sys.argv[1]).raise_for_status()"],
     "requests": [sys.executable, "-c", "import sys, requests; requests.get(sys.argv[1]).raise_for_status()"],
-    "urllib": [sys.executable, "-c", "import sys, urllib.request; urllib.request.urlopen(sys.argv[1]).read()"],
+    "urllib": [
+        sys.executable,
+        "-c",
+        "import sys, urllib.request; urllib.request.urlopen(sys.argv[1]).read()",
+    ],
     "curl": ["curl", "--fail", "--silent", "--show-error"],
     "node": ["node", "-e", "fetch(process.argv[1]).then(r => process.exit(r.ok ? 0 : 1), e => { throw e })"],
 }

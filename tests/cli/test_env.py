@@ -13,10 +13,15 @@ from typer.testing import Result
 from mainspring.services.certificates import ensure_certificates
 
 Cli = Callable[..., Result]
-NAMES = (
-    "MAINSPRING_URL MAINSPRING_TOKEN REPLICATE_BASE_URL REPLICATE_API_TOKEN SSL_CERT_FILE REQUESTS_CA_BUNDLE"
-    " NODE_EXTRA_CA_CERTS"
-).split()
+NAMES = [
+    "MAINSPRING_URL",
+    "MAINSPRING_TOKEN",
+    "REPLICATE_BASE_URL",
+    "REPLICATE_API_TOKEN",
+    "SSL_CERT_FILE",
+    "REQUESTS_CA_BUNDLE",
+    "NODE_EXTRA_CA_CERTS",
+]
 
 
 @pytest.fixture
@@ -29,7 +34,9 @@ def data(home: Path) -> Path:
 def in_shell(lines: str) -> dict[str, str]:
     """What a real shell has in its environment after `lines`."""
     clean = {k: v for k, v in os.environ.items() if k not in NAMES}
-    done = subprocess.run(["sh", "-ec", f"{lines}\nenv"], env=clean, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["sh", "-ec", f"{lines}\nenv"], env=clean, capture_output=True, text=True, check=True
+    )
     found = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
     return {name: found[name] for name in NAMES if name in found}
 
@@ -46,7 +53,9 @@ def test_a_shell_takes_every_line(cli: Cli, data: Path, monkeypatch: pytest.Monk
 def test_plain_lines_are_the_same_values(cli: Cli, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAINSPRING_TOKEN", "ms_abc")
     plain = cli("env", "--plain", "--data", str(data)).stdout
-    assert dict(line.split("=", 1) for line in plain.splitlines()) == in_shell(cli("env", "--data", str(data)).stdout)
+    assert dict(line.split("=", 1) for line in plain.splitlines()) == in_shell(
+        cli("env", "--data", str(data)).stdout
+    )
 
 
 def test_without_tls_no_authority_is_named(cli: Cli, data: Path) -> None:

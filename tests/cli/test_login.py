@@ -52,7 +52,9 @@ def test_a_saved_token_stays_with_its_server(
     assert "mainspring login" in done.stderr
 
 
-def test_the_environment_wins_over_the_login(alone: Double, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_wins_over_the_login(
+    alone: Double, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cli("login", alone.url, "--token-stdin", stdin=f"{TOKEN}\n")
     monkeypatch.setenv("MAINSPRING_TOKEN", "ms_other")
     assert cli("whoami").exit_code == 1
@@ -79,13 +81,21 @@ def test_tokens_are_listed_made_and_revoked(server: Double, cli: Cli) -> None:
 
 def test_models_are_listed_over_all_pages_shown_and_set(server: Double, cli: Cli) -> None:
     server.models = [{**server.described(), "name": f"m{n}"} for n in range(5)]
-    assert [m["name"] for m in json.loads(cli("model", "list", "--json").stdout)] == ["m0", "m1", "m2", "m3", "m4"]
+    assert [m["name"] for m in json.loads(cli("model", "list", "--json").stdout)] == [
+        "m0",
+        "m1",
+        "m2",
+        "m3",
+        "m4",
+    ]
     assert "acme/m4" in cli("model", "list").stdout
     shown = cli("model", "show", "acme/hello").stdout
     assert "prompt         text; required" in shown
     assert "mainspring run acme/hello -i prompt=..." in shown
     done = cli("model", "set", "acme/hello", "--min-instances", "0", "--visibility", "public")
     assert done.exit_code == 0
-    assert server.changed == [("PATCH", "/v1/models/acme/hello", {"min_instances": 0, "visibility": "public"})]
+    assert server.changed == [
+        ("PATCH", "/v1/models/acme/hello", {"min_instances": 0, "visibility": "public"})
+    ]
     assert cli("model", "set", "acme/hello").exit_code == 1
     assert cli("model", "set", "acme/hello", "--visibility", "secret").exit_code == 1

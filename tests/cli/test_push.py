@@ -12,7 +12,13 @@ from server_double import TEXT, VERSION, Double, schema
 from typer.testing import Result
 
 Cli = Callable[..., Result]
-END = {"event": "version", "id": VERSION, "created": True, "model": "acme/hello", "url": "http://x/acme/hello"}
+END = {
+    "event": "version",
+    "id": VERSION,
+    "created": True,
+    "model": "acme/hello",
+    "url": "http://x/acme/hello",
+}
 
 
 @pytest.fixture

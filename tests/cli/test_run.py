@@ -49,7 +49,16 @@ def test_values_become_what_the_schema_wants(server: Double, cli: Cli) -> None:
         TEXT,
         style={"type": "integer", "enum": [1, 2]},
     )
-    given = ["count=3", "scale=2", "loud=Yes", "name=007", "tags=a", "tags=b", "sizes=[1, 2]", 'extra={"a": 1}']
+    given = [
+        "count=3",
+        "scale=2",
+        "loud=Yes",
+        "name=007",
+        "tags=a",
+        "tags=b",
+        "sizes=[1, 2]",
+        'extra={"a": 1}',
+    ]
     done = cli("run", "acme/hello", *(x for pair in [*given, "seed=null", "style=2"] for x in ("-i", pair)))
     assert done.exit_code == 0
     assert server.created[0][1]["input"] == {
@@ -80,7 +89,12 @@ def test_values_become_what_the_schema_wants(server: Double, cli: Cli) -> None:
 def test_a_value_that_does_not_fit_is_told_before_anything_is_sent(
     server: Double, cli: Cli, pair: str, words: str
 ) -> None:
-    kinds = {"count": {"type": "integer"}, "loud": {"type": "boolean"}, "extra": {"type": "object"}, "image": FILE}
+    kinds = {
+        "count": {"type": "integer"},
+        "loud": {"type": "boolean"},
+        "extra": {"type": "object"},
+        "image": FILE,
+    }
     server.document = schema({**kinds, "style": {"type": "integer", "enum": [1, 2]}}, TEXT)
     done = cli("run", "acme/hello", "-i", pair)
     assert done.exit_code == 1
@@ -95,8 +109,14 @@ def test_files_are_uploaded_and_named_by_their_urls(server: Double, cli: Cli, ho
     (home / "b.bin").write_bytes(b"")
     given = ["-i", "image=@photo.jpg", "-i", "more=@b.bin", "-i", "more=https://example.com/c.png"]
     assert cli("run", "acme/hello", *given).exit_code == 0
-    assert server.uploads == [("photo.jpg", "image/jpeg", b"jpeg"), ("b.bin", "application/octet-stream", b"")]
-    made = {"image": f"{server.url}/v1/files/f1", "more": [f"{server.url}/v1/files/f2", "https://example.com/c.png"]}
+    assert server.uploads == [
+        ("photo.jpg", "image/jpeg", b"jpeg"),
+        ("b.bin", "application/octet-stream", b""),
+    ]
+    made = {
+        "image": f"{server.url}/v1/files/f1",
+        "more": [f"{server.url}/v1/files/f2", "https://example.com/c.png"],
+    }
     assert server.created[0][1]["input"] == made
 
 
@@ -179,7 +199,9 @@ def test_files_are_saved_under_safe_names_that_replace_nothing(server: Double, c
     assert all("authorization" not in h for h in server.file_headers)
 
 
-def test_files_inside_objects_are_saved_and_foreign_urls_are_not(server: Double, cli: Cli, home: Path) -> None:
+def test_files_inside_objects_are_saved_and_foreign_urls_are_not(
+    server: Double, cli: Cli, home: Path
+) -> None:
     inner = {"type": "object", "properties": {"image": FILE, "caption": TEXT, "link": FILE}}
     server.document = schema({"prompt": TEXT}, {"$ref": "#/components/schemas/Made"}, Made=inner)
     server.files = {"a.png": ("image/png", b"one")}
@@ -194,14 +216,18 @@ def test_files_inside_objects_are_saved_and_foreign_urls_are_not(server: Double,
 
 def test_json_prints_the_prediction_and_saves_nothing(server: Double, cli: Cli, home: Path) -> None:
     server.document = schema({"prompt": TEXT}, FILE)
-    server.states = [{"status": "succeeded", "output": f"{server.url}/outputs/a.png", "metrics": {"predict_time": 1.5}}]
+    server.states = [
+        {"status": "succeeded", "output": f"{server.url}/outputs/a.png", "metrics": {"predict_time": 1.5}}
+    ]
     found = json.loads(cli("run", "acme/hello", "--json").stdout)
     assert (found["status"], found["metrics"]) == ("succeeded", {"predict_time": 1.5})
     assert list(home.iterdir()) == []
 
 
 def test_a_failure_shows_the_error_and_the_logs(server: Double, cli: Cli) -> None:
-    server.states = [{"status": "failed", "error": "no such colour", "logs": "Traceback\nValueError: no such colour\n"}]
+    server.states = [
+        {"status": "failed", "error": "no such colour", "logs": "Traceback\nValueError: no such colour\n"}
+    ]
     done = cli("run", "acme/hello", "-i", "prompt=x")
     assert (done.exit_code, done.stdout) == (1, "")
     assert "ValueError: no such colour" in done.stderr
@@ -244,7 +270,11 @@ def test_ctrl_c_cancels_the_prediction(server: Double, home: Path) -> None:
     command = [sys.executable, "-c", code, "run", "acme/hello", "-i", "prompt=x"]
     source = str(Path(__file__).parents[2] / "src")
     running = subprocess.Popen(
-        command, env={**os.environ, "PYTHONPATH": source}, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        command,
+        env={**os.environ, "PYTHONPATH": source},
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert server.polled.wait(20)
     running.send_signal(signal.SIGINT)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import struct
 import wave
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,9 +17,9 @@ from tests.e2e.server import TOKEN, Server
 
 
 @pytest.fixture
-def client(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[replicate.Client]:
+def client(server: Server, monkeypatch: pytest.MonkeyPatch) -> replicate.Client:
     monkeypatch.setenv("SSL_CERT_FILE", str(server.ca))
-    yield replicate.Client(api_token=TOKEN, base_url=server.tls_url)
+    return replicate.Client(api_token=TOKEN, base_url=server.tls_url)
 
 
 @pytest.fixture

@@ -83,7 +83,7 @@ class SqliteDatabase:
         connection = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._local.connection = self._connect()
-        return connection.execute(sql, params).fetchall()  # type: ignore[no-any-return]
+        return connection.execute(sql, params).fetchall()
 
     def _checkpoint(self) -> None:
         self._read("PRAGMA wal_checkpoint(PASSIVE)", {})

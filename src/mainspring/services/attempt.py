@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from mainspring.cogclient import CogClient, Completed, Event, Log, Output
 from mainspring.core.errors import InstanceLost
@@ -83,6 +84,10 @@ class Attempt:
         if self._limit is not None:
             self._limit.reschedule(asyncio.get_running_loop().time() + self._desk.settings.cancel_grace_s)
         await self._stage.client.cancel(self.prediction.id)
+
+    def leavings(self) -> list[Path]:
+        """Directories that the attempt is done with."""
+        return [self._stage.instance.inbox / self.prediction.id, *self._outputs.folders()]
 
     async def _run(self) -> Outcome:
         try:

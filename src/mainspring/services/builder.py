@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
@@ -120,9 +121,7 @@ class Builder:
                 hardware=hardware,
                 created_at=rfc3339(self._now()),
             )
-            try:
+            with contextlib.suppress(Conflict):
                 await self._catalog.create_model(new)
-            except Conflict:
-                pass
         if wishes:
             await self._catalog.update_model(owner, name, wishes)

@@ -19,6 +19,7 @@ from mainspring.services.attempt import Attempt, Desk, Stage
 log = logging.getLogger(__name__)
 _LOOK_AGAIN_S = 0.5
 _POLL_S = (0.005, 0.02, 0.1)
+_Leavings = tuple[str, list[Path]]
 
 
 class SetupFailed(MainspringError):
@@ -52,7 +53,7 @@ class Driver:
         self._launched: Launched | None = None
         self._client: CogClient | None = None
         self._attempts: dict[str, tuple[Attempt, asyncio.Task[None]]] = {}
-        self._leavings: list[str] = []
+        self._leavings: list[_Leavings] = []
         self._used = False
         self._gone = False
         self._paused: Future | None = None
@@ -194,7 +195,7 @@ class Driver:
             self.reason, self._gone = "The platform failed to drive the model.", True
         finally:
             self._attempts.pop(attempt.prediction.id, None)
-            self._leavings.append(attempt.prediction.id)
+            self._leavings.append((attempt.prediction.id, attempt.leavings()))
             self._used = True
             if attempt.stuck:
                 self.leaving = True
@@ -221,10 +222,11 @@ class Driver:
         for prediction in failed:
             self._desk.feed.close(prediction)
 
-    def _tidy(self, launched: Launched, prediction_ids: list[str]) -> None:
-        for prediction_id in prediction_ids:
+    def _tidy(self, launched: Launched, leavings: list[_Leavings]) -> None:
+        for prediction_id, directories in leavings:
             self._launcher.tidy(launched, prediction_id)
-            shutil.rmtree(launched.inbox / prediction_id, ignore_errors=True)
+            for directory in directories:
+                shutil.rmtree(directory, ignore_errors=True)
 
     def _setup_logs(self) -> str:
         return self._launcher.setup_logs(self._launched) if self._launched is not None else ""

@@ -7,12 +7,13 @@ import json
 import re
 import shutil
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from mainspring.core.errors import MainspringError
-from mainspring.core.ids import new_capability
+from mainspring.core.ids import new_capability, rfc3339
 from mainspring.core.prediction import Prediction
 from mainspring.objects import Objects
 from mainspring.records.files import Files
@@ -32,11 +33,14 @@ class InputError(MainspringError):
 class Inputs:
     """Prepares the input of claimed predictions."""
 
-    def __init__(self, vault: Vault, files: Files, objects: Objects, fetch: Fetch) -> None:
+    def __init__(
+        self, vault: Vault, files: Files, objects: Objects, fetch: Fetch, now: Callable[[], datetime]
+    ) -> None:
         self._vault = vault
         self._files = files
         self._objects = objects
         self._fetch = fetch
+        self._now = now
 
     async def prepare(self, prediction: Prediction, file_fields: frozenset[str], inbox: Path) -> bytes:
         """The body of Cog's request. Files land in inbox/<id>/. Raises InputError, in words for the caller."""
@@ -75,7 +79,7 @@ class Inputs:
         """(where it lies, its name) of an uploaded file or an output of this platform; None for other URLs."""
         if found := _OWN_FILE.match(url):
             file = await self._files.get(found[1])
-            if file is not None and file.account == account:
+            if file is not None and file.account == account and file.expires_at > rfc3339(self._now()):
                 return self._objects.path(f"files/{file.id}"), _safe(file.name)
         if found := _OWN_OUTPUT.match(url):
             key = unquote(found[1])

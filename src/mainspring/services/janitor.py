@@ -10,6 +10,7 @@ from mainspring.core.ids import rfc3339
 from mainspring.core.prediction import Status
 from mainspring.database.hints import Hints
 from mainspring.objects import Objects
+from mainspring.records.accounts import Accounts
 from mainspring.records.feed import Feed
 from mainspring.records.files import Files
 from mainspring.records.instances import Instances
@@ -17,6 +18,7 @@ from mainspring.records.predictions import Predictions
 
 log = logging.getLogger(__name__)
 _KEEP_INSTANCES = timedelta(days=7)
+_KEEP_DRAFTS = timedelta(days=1)
 _TIDY_EVERY = timedelta(minutes=1)
 
 
@@ -31,6 +33,7 @@ class Janitor:
         *,
         hints: Hints,
         feed: Feed,
+        accounts: Accounts,
         predictions: Predictions,
         instances: Instances,
         files: Files,
@@ -39,6 +42,7 @@ class Janitor:
     ) -> None:
         self._hints = hints
         self._feed = feed
+        self._accounts = accounts
         self._predictions = predictions
         self._instances = instances
         self._files = files
@@ -53,6 +57,8 @@ class Janitor:
         if self._tidied_at is None or now - self._tidied_at >= _TIDY_EVERY:
             self._tidied_at = now
             changed += await self._expire_files(now)
+            await self._accounts.touch(now)
+            await self._objects.sweep((now - _KEEP_DRAFTS).timestamp())
             await self._instances.prune(rfc3339(now - _KEEP_INSTANCES))
         return changed
 

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from mainspring.core.errors import MainspringError
 from mainspring.core.ids import new_capability
-from mainspring.objects import Objects
+from mainspring.objects import Objects, RefusedFileError
 
 MARK = b"mainspring-output://"
 _FILE = re.compile(rb'"mainspring-output://([A-Za-z0-9_-]{1,64})/([^"/\\]{1,1024})"')
@@ -37,6 +37,10 @@ class Outputs:
                 self._stored[match.group(0)] = await self._store(match.group(1), match.group(2))
         return _FILE.sub(lambda match: self._stored[match.group(0)], value)
 
+    def folders(self) -> list[Path]:
+        """Directories of the outbox whose files have been stored."""
+        return [self._outbox / match[1].decode() for mark in self._stored if (match := _FILE.match(mark))]
+
     async def _store(self, folder: bytes, quoted: bytes) -> bytes:
         name = unquote(quoted.decode(errors="replace"))
         if name in ("", ".", "..") or "/" in name or "\x00" in name:
@@ -45,7 +49,7 @@ class Outputs:
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
         key = f"outputs/{self._prediction_id}/{capability}/{name}"
         try:
-            await self._objects.adopt(key, self._outbox / folder.decode() / name, kind)
-        except OSError as error:
-            raise OutputError(f"The output file {name} could not be read: {error.strerror}") from error
+            await self._objects.adopt(key, self._outbox / folder.decode() / name, kind, within=self._outbox)
+        except (OSError, RefusedFileError) as error:
+            raise OutputError(f"The output file {name} could not be stored: {error}") from error
         return b'"' + MARK + f"{self._prediction_id}/{capability}/".encode() + quoted + b'"'
