@@ -38,7 +38,7 @@ _GPU_DEVICES = (
     "/dev/nvidia-modeset",
     "/dev/dri",
 )
-COG_TEMPORARY = Path("/tmp/coglet/predictions")  # noqa: S108
+COG_TEMPORARY = Path("/tmp/coglet/predictions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ def fence(
         ]
     if "landlock" in isolation.layers:
         arguments += [f"read={path}" for path in (*system_roots(tuple(hidden)), *own)]
-        arguments += [f"write={path}" for path in (workdir, workdir / "tmp", "/dev/shm")]  # noqa: S108
+        arguments += [f"write={path}" for path in (workdir, workdir / "tmp", "/dev/shm")]
         arguments += [f"device={path}" for path in (*_DEVICES, *_gpu_devices(spec.devices))]
     if isolation.level == "landlock":
         arguments.append(f"unlisted={COG_TEMPORARY}")

@@ -47,5 +47,5 @@ class Objects(Protocol):
     async def delete(self, key: str) -> None:
         """Forget the object. Idempotent."""
 
-    async def sweep(self, older_than: float) -> int:
+    def sweep(self, older_than: float) -> int:
         """Remove what interrupted writes left before a Unix time; returns how many."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -58,7 +59,7 @@ class Janitor:
             self._tidied_at = now
             changed += await self._expire_files(now)
             await self._accounts.touch(now)
-            await self._objects.sweep((now - _KEEP_DRAFTS).timestamp())
+            await asyncio.to_thread(self._objects.sweep, (now - _KEEP_DRAFTS).timestamp())
             await self._instances.prune(rfc3339(now - _KEEP_INSTANCES))
         return changed
 
