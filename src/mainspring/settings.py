@@ -35,7 +35,9 @@ class Settings:
     account: str = _doc("mainspring", "Name of the account that the first start makes.")
     durable: bool = _doc(False, "Survive power loss, not only a crash: flush each commit to the disk.")
     grace_s: float = _doc(30.0, "How long running predictions may go on after SIGTERM.")
-    idle_timeout_s: float = _doc(60.0, "How long an instance without work is kept, unless its model says otherwise.")
+    idle_timeout_s: float = _doc(
+        60.0, "How long an instance without work is kept, unless its model says otherwise."
+    )
     setup_timeout_s: float = _doc(600.0, "How long a model may take to become ready.")
     run_timeout_s: float = _doc(1800.0, "How long one prediction may run.")
     build_timeout_s: float = _doc(1800.0, "How long the environment of a version may take to build.")
@@ -43,7 +45,9 @@ class Settings:
     max_attempts: int = _doc(3, "How often a prediction is started in all when its instance is lost.")
     max_instances: int = _doc(8, "Most instances of one version, unless its model says otherwise.")
     max_queue: int = _doc(10_000, "Most predictions that may wait for one version.")
-    instance_memory: int = _doc(1 << 30, "Memory that one instance is taken to need, unless its model says otherwise.")
+    instance_memory: int = _doc(
+        1 << 30, "Memory that one instance is taken to need, unless its model says otherwise."
+    )
     max_upload: int = _doc(100 << 20, "Largest file that the files API takes.")
     max_body: int = _doc(100 << 20, "Largest JSON body.")
     max_source: int = _doc(4 << 30, "Largest packed model source that a push may upload.")
@@ -65,7 +69,10 @@ def load_settings(
     known = {f.name: f for f in fields(Settings)}
     for source, values in (
         (str(file), _read(file) if file else {}),
-        ("environment", {k: environ[f"MAINSPRING_{k.upper()}"] for k in known if f"MAINSPRING_{k.upper()}" in environ}),
+        (
+            "environment",
+            {k: environ[f"MAINSPRING_{k.upper()}"] for k in known if f"MAINSPRING_{k.upper()}" in environ},
+        ),
         ("command line", {k: v for k, v in given.items() if v is not None}),
     ):
         for name, value in values.items():
@@ -84,7 +91,16 @@ def _read(file: Path) -> dict[str, Any]:
 
 def _convert(name: str, value: Any, default: Any, source: str) -> Any:
     if isinstance(default, bool):
-        words = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+        words = {
+            "true": True,
+            "1": True,
+            "yes": True,
+            "on": True,
+            "false": False,
+            "0": False,
+            "no": False,
+            "off": False,
+        }
         if str(value).lower() in words:
             return words[str(value).lower()]
         raise SettingsError(f"{source}: {name} must be true or false, not {value!r}")

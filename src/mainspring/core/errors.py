@@ -126,6 +126,9 @@ class InvalidInput(ApiError):
     status, title = 422, "Input validation failed"
 
     def __init__(self, fields: list[InvalidField]) -> None:
-        lines = "".join(f"- {f.field or '(root)'}: {f.description}\n" if f.field else f"- {f.description}\n" for f in fields)
+        lines = "".join(
+            f"- {f.field or '(root)'}: {f.description}\n" if f.field else f"- {f.description}\n"
+            for f in fields
+        )
         listed = [{"type": f.type, "field": f.field, "description": f.description} for f in fields]
         super().__init__(lines, invalid_fields=listed)

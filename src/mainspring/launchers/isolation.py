@@ -1,4 +1,4 @@
-"""What this machine can do to keep a model away from everything else, and the list of what a model may touch."""
+"""What this machine can do to keep a model away from everything else, and what a model may touch."""
 
 from __future__ import annotations
 
@@ -17,16 +17,28 @@ from mainspring.launchers import LaunchSpec
 BOOT = Path(__file__).with_name("inside") / "boot.py"
 
 Level = Literal["full", "landlock", "mounts", "none"]
-_LAYERS: dict[Level, str] = {"full": "mounts,landlock", "landlock": "landlock", "mounts": "mounts", "none": ""}
+_LAYERS: dict[Level, str] = {
+    "full": "mounts,landlock",
+    "landlock": "landlock",
+    "mounts": "mounts",
+    "none": "",
+}
 _NO_NAMESPACE_FIX = (
     "allow unprivileged user namespaces: `sysctl kernel.apparmor_restrict_unprivileged_userns=0` (Ubuntu), "
-    "`sysctl kernel.unprivileged_userns_clone=1` (Debian), or `--security-opt seccomp=unconfined` in a container"
+    "`sysctl kernel.unprivileged_userns_clone=1` (Debian), "
+    "or `--security-opt seccomp=unconfined` in a container"
 )
 _NO_LANDLOCK_FIX = "use Linux 5.13 or newer with `landlock` in the kernel's `lsm=` list"
 
 _SYSTEM = ("/usr", "/bin", "/sbin", "/etc", "/opt", "/proc", "/sys", "/var/cache/fontconfig")
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
-_GPU_DEVICES = ("/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools", "/dev/nvidia-modeset", "/dev/dri")
+_GPU_DEVICES = (
+    "/dev/nvidiactl",
+    "/dev/nvidia-uvm",
+    "/dev/nvidia-uvm-tools",
+    "/dev/nvidia-modeset",
+    "/dev/dri",
+)
 COG_TEMPORARY = Path("/tmp/coglet/predictions")  # noqa: S108
 
 
@@ -34,8 +46,9 @@ COG_TEMPORARY = Path("/tmp/coglet/predictions")  # noqa: S108
 class Isolation:
     """How far a model is fenced in here.
 
-    level: `full` (own /tmp and shared memory, listed files only), `landlock` (listed files only), `mounts` (private
-    /tmp, hidden directories covered) or `none`. reason says what is missing and fix how to get it; empty at `full`.
+    level: `full` (own /tmp and shared memory, listed files only), `landlock` (listed files only), `mounts`
+    (private /tmp, hidden directories covered) or `none`. reason says what is missing and fix how to get it;
+    both are empty at `full`.
     """
 
     level: Level
@@ -55,9 +68,11 @@ class Isolation:
 
 @functools.cache
 def probe() -> Isolation:
-    """Find the strongest level that works for this process, by trying each layer in a child. Takes about 50 ms."""
+    """Find the strongest level that works for this process, by trying each layer in a child: about 50 ms."""
     if sys.platform != "linux":
-        return Isolation("none", f"{sys.platform} has neither namespaces nor Landlock", "run the platform on Linux")
+        return Isolation(
+            "none", f"{sys.platform} has neither namespaces nor Landlock", "run the platform on Linux"
+        )
     no_mounts, no_landlock = _failure("mounts"), _failure("landlock")
     if no_mounts and no_landlock:
         return Isolation("none", f"{no_mounts}; {no_landlock}", f"{_NO_LANDLOCK_FIX}; or {_NO_NAMESPACE_FIX}")
@@ -70,11 +85,17 @@ def probe() -> Isolation:
 
 def _failure(layer: str) -> str:
     """Why a layer does not work here; empty if it does."""
-    command = [sys.executable, "-I", str(BOOT), f"parent={os.getpid()}", "probe=1", "nofile=1024", f"layers={layer}"]
+    command = [
+        sys.executable,
+        "-I",
+        str(BOOT),
+        f"parent={os.getpid()}",
+        "probe=1",
+        "nofile=1024",
+        f"layers={layer}",
+    ]
     try:
-        tried = subprocess.run(  # noqa: S603
-            [*command, "read=/"], capture_output=True, timeout=10, check=False, text=True
-        )
+        tried = subprocess.run([*command, "read=/"], capture_output=True, timeout=10, check=False, text=True)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"{layer}: {error}"
     if tried.returncode == 0 and tried.stdout == "ok\n":
@@ -84,7 +105,7 @@ def _failure(layer: str) -> str:
 
 
 def outside(roots: Iterable[str], hidden: Sequence[Path]) -> list[str]:
-    """The roots without what is hidden: a root that contains a hidden path is replaced by its other children."""
+    """The roots without what is hidden: a root that contains a hidden path gives way to its other children."""
     veiled = [os.path.realpath(path) for path in hidden]
     found: list[str] = []
     pending = [os.path.realpath(root) for root in roots]
@@ -127,15 +148,23 @@ def _configured_home(environment: Path) -> Path | None:
     return Path(values[0]) if values else None
 
 
-def fence(spec: LaunchSpec, workdir: Path, isolation: Isolation, hidden: Sequence[Path], adapter: Path | None) -> list[str]:
+def fence(
+    spec: LaunchSpec, workdir: Path, isolation: Isolation, hidden: Sequence[Path], adapter: Path | None
+) -> list[str]:
     """The boot program's arguments that fence an instance in at this level."""
-    own = [str(spec.source), *interpreter_roots(spec.environment), *([str(adapter.parent)] if adapter else [])]
+    own = [
+        str(spec.source),
+        *interpreter_roots(spec.environment),
+        *([str(adapter.parent)] if adapter else []),
+    ]
     needed = [*own, str(workdir), str(BOOT.parent)]
     arguments = [f"layers={isolation.layers}"]
     if isolation.private_tmp:
         arguments += [f"cover=/tmp:{workdir / 'tmp'}", *(f"kept={os.path.realpath(path)}" for path in needed)]
     if isolation.level == "mounts":
-        arguments += [f"cover={path}:{workdir / 'veils' / str(i)}" for i, path in enumerate(hidden) if path.is_dir()]
+        arguments += [
+            f"cover={path}:{workdir / 'veils' / str(i)}" for i, path in enumerate(hidden) if path.is_dir()
+        ]
     if "landlock" in isolation.layers:
         arguments += [f"read={path}" for path in (*system_roots(tuple(hidden)), *own)]
         arguments += [f"write={path}" for path in (workdir, workdir / "tmp", "/dev/shm")]  # noqa: S108

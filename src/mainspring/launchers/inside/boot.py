@@ -1,8 +1,9 @@
 """Becomes one instance: fenced in first, then the unmodified Cog server, in a single interpreter.
 
-Arguments are `key=value`: parent, port, predictor, tmp, nofile, layers (of "mounts,landlock"), and any number of
-read, write, unlisted, device, kept, and cover (`directory:stand-in`). What a model sees comes by the environment.
-Python 3.10 or newer, standard library only. `probe=1` applies the layers and prints "ok" instead of serving.
+Arguments are `key=value`: parent, port, predictor, nofile, layers (of "mounts,landlock"), and any number of
+read, write, unlisted, device, kept, and cover (`directory:stand-in`). What a model sees comes by the
+environment. Python 3.10 or newer, standard library only. `probe=1` applies the layers and prints "ok" instead
+of serving.
 """
 
 from __future__ import annotations
@@ -65,7 +66,9 @@ def _spare_the_server_an_import(site_packages: str) -> None:
     """Only the worker needs the `cog` package; the server asks it for its version, at 90 ms of imports."""
     if "COG_TRACE_CONFIGURED" in os.environ:
         return
-    versions = [n[4:-10] for n in os.listdir(site_packages) if n.startswith("cog-") and n.endswith(".dist-info")]
+    versions = [
+        n[4:-10] for n in os.listdir(site_packages) if n.startswith("cog-") and n.endswith(".dist-info")
+    ]
     if len(versions) == 1:
         stand_in = type(sys)("cog")
         stand_in.__dict__["__version__"] = versions[0]

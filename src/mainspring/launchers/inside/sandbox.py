@@ -1,4 +1,4 @@
-"""Takes from this process everything that a model has no business with, by the kernel's own unprivileged means.
+"""Takes from this process what a model has no business with, by the kernel's own unprivileged means.
 
 Three layers, each applied where it is asked for: a mount namespace (private /tmp and /dev/shm, covered
 directories), Landlock (a list of what may be read and written) and, always, no new privileges and no
@@ -17,7 +17,7 @@ _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1,
 _SIGKILL = 9
 _LANDLOCK_CREATE, _LANDLOCK_ADD, _LANDLOCK_RESTRICT = 444, 445, 446
 _LANDLOCK_VERSION, _LANDLOCK_PATH_BENEATH = 1, 1
-# Chown, read and write past file modes, keep ids of files, set own uid and gid: what a package may need as root.
+# Chown, pass file modes, keep ids of files, set own uid and gid: what a package may need as root.
 _KEPT_CAPABILITIES = {0, 1, 3, 4, 6, 7}
 _LAST_CAPABILITY = 63
 
@@ -72,14 +72,18 @@ def enter_mount_namespace() -> None:
     if _libc.unshare(_CLONE_NEWNS) != 0:
         _checked(_libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNS), "unshare")
         _prctl(_PR_SET_DUMPABLE, 1, "dumpable")
-        for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+        for name, text in (
+            ("setgroups", "deny"),
+            ("uid_map", f"{uid} {uid} 1"),
+            ("gid_map", f"{gid} {gid} 1"),
+        ):
             with open(f"/proc/self/{name}", "w") as file:
                 file.write(text)
     _mount(None, "/", None, _MS_REC | _MS_PRIVATE)
 
 
 def cover(target: str, stand_in: str, kept: list[str]) -> None:
-    """Put the directory `stand_in` where `target` is; paths in `kept` that lie under target stay reachable."""
+    """Put the directory `stand_in` where `target` is; paths in `kept` that lie under target stay."""
     target = os.path.realpath(target)
     if not os.path.isdir(target):
         return
@@ -91,7 +95,7 @@ def cover(target: str, stand_in: str, kept: list[str]) -> None:
     _mount(stand_in, target, None, _MS_BIND | _MS_REC)
 
 
-def private_memory(target: str = "/dev/shm") -> None:
+def private_memory(target: str = "/dev/shm") -> None:  # noqa: S108
     """Give this process a shared-memory directory that no other instance sees."""
     _mount("tmpfs", target, "tmpfs", _MS_NOSUID | _MS_NODEV)
 
@@ -103,11 +107,13 @@ def _mount(source: str | None, target: str, kind: str | None, flags: int) -> Non
 
 def landlock_version() -> int:
     """The kernel's Landlock ABI; 0 where there is none."""
-    return max(0, int(_libc.syscall(_LANDLOCK_CREATE, None, ctypes.c_size_t(0), ctypes.c_uint(_LANDLOCK_VERSION))))
+    return max(
+        0, int(_libc.syscall(_LANDLOCK_CREATE, None, ctypes.c_size_t(0), ctypes.c_uint(_LANDLOCK_VERSION)))
+    )
 
 
 def restrict(allowed: list[tuple[str, int]]) -> None:
-    """Leave this process and its children only the listed (path, rights); paths that don't exist are skipped."""
+    """Leave this process and its children only the listed (path, rights); missing paths are skipped."""
     version = landlock_version()
     if not version:
         raise OSError("the kernel has no Landlock")
@@ -117,7 +123,8 @@ def restrict(allowed: list[tuple[str, int]]) -> None:
     attr = _RulesetAttr(handled, 0, _SCOPE_SOCKETS_AND_SIGNALS if version >= 6 else 0)
     size = 24 if version >= 6 else 8
     ruleset = _checked(
-        _libc.syscall(_LANDLOCK_CREATE, ctypes.byref(attr), ctypes.c_size_t(size), ctypes.c_uint(0)), "ruleset"
+        _libc.syscall(_LANDLOCK_CREATE, ctypes.byref(attr), ctypes.c_size_t(size), ctypes.c_uint(0)),
+        "ruleset",
     )
     for path, rights in allowed:
         _allow(ruleset, path, rights & handled)
@@ -135,7 +142,11 @@ def _allow(ruleset: int, path: str, rights: int) -> None:
         rights &= _ON_FILES
     rule = _PathBeneathAttr(rights, fd)
     call = _libc.syscall(
-        _LANDLOCK_ADD, ctypes.c_int(ruleset), ctypes.c_int(_LANDLOCK_PATH_BENEATH), ctypes.byref(rule), ctypes.c_uint(0)
+        _LANDLOCK_ADD,
+        ctypes.c_int(ruleset),
+        ctypes.c_int(_LANDLOCK_PATH_BENEATH),
+        ctypes.byref(rule),
+        ctypes.c_uint(0),
     )
     os.close(fd)
     _checked(call, f"allow {path}")

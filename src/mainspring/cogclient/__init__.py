@@ -1,0 +1,192 @@
+"""The one client of Cog's HTTP API. What coglet gets wrong is put right here, and nowhere else.
+
+A run is one request, `PUT /predictions/{id}` answered by server-sent events; it lives as long as its reader:
+closing the iterator drops the connection, and coglet then cancels the prediction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Sequence
+
+import msgspec
+
+from mainspring.cogclient.connection import Connection
+from mainspring.cogclient.events import Completed, Event, Log, Metric, Output, setup_error
+from mainspring.core.errors import InstanceLost, MainspringError
+
+__all__ = ["AtCapacity", "CogClient", "Completed", "Event", "Health", "Log", "Metric", "Output"]
+
+CONNECT_TIMEOUT_S = 5.0
+HEALTH_TIMEOUT_S = 20.0
+CAPACITY_PATIENCE_S = 0.25
+
+_AUTHOR_LINE = re.compile(r"^\[coglet::(?:setup|user)\] (?!<string>:\d+: DeprecationWarning: )(.*)$")
+_COGLET_LINE = re.compile(r"^\[coglet")
+
+
+class AtCapacity(MainspringError):  # noqa: N818
+    """All slots of the instance are taken."""
+
+
+class Health(msgspec.Struct, frozen=True):
+    """status: STARTING, READY, BUSY, SETUP_FAILED, UNHEALTHY or DEFUNCT; logs: the author's setup output."""
+
+    status: str
+    logs: str = ""
+    error: str | None = None
+
+    @property
+    def worker_lost(self) -> bool:
+        """Whether the process that runs the model is gone for good; coglet never starts another."""
+        return self.status == "DEFUNCT" or (
+            self.status == "UNHEALTHY" and "channel closed" in (self.error or "")
+        )
+
+
+class _Setup(msgspec.Struct):
+    logs: str = ""
+
+
+class _HealthReply(msgspec.Struct):
+    status: str
+    setup: _Setup | None = None
+    user_healthcheck_error: str | None = None
+
+
+_health_reply = msgspec.json.Decoder(_HealthReply).decode
+
+
+class CogClient:
+    """Speaks to one instance, over connections that are kept open. address: host:port."""
+
+    def __init__(self, address: str) -> None:
+        self._host, _, port = address.rpartition(":")
+        self._port = int(port)
+        self._head = f" HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n"
+        self._idle: list[Connection] = []
+        self._open: set[Connection] = set()
+
+    async def health(self) -> Health:
+        """What the instance says of itself.
+
+        Raises InstanceLost if nothing listens, TimeoutError if no answer comes: a model that holds the
+        interpreter for long answers late though it is well.
+        """
+        async with asyncio.timeout(HEALTH_TIMEOUT_S):
+            _status, body = await self._exchange("GET", "/health-check", b"")
+        reply = _health_reply(body)
+        logs = reply.setup.logs if reply.setup else ""
+        if reply.status == "SETUP_FAILED":
+            return Health(reply.status, "", setup_error(logs))
+        return Health(reply.status, _author_lines(logs), reply.user_healthcheck_error)
+
+    async def cancel(self, prediction_id: str) -> bool:
+        """Ask for the end of a running prediction; whether it was running. Raises InstanceLost."""
+        status, _body = await self._exchange("POST", f"/predictions/{prediction_id}/cancel", b"")
+        return status == 200
+
+    async def run(self, prediction_id: str, body: bytes) -> AsyncIterator[Sequence[Event]]:
+        """Run a prediction; yields all events that have arrived since the last time, Completed last.
+
+        body: JSON with `input`. Raises AtCapacity when no slot gets free within 250 ms, and InstanceLost when
+        the model process or the connection dies; the model's own exception is a Completed with status failed.
+        """
+        connection = await self._started(prediction_id, body)
+        try:
+            async for events in connection.events():
+                yield events
+        finally:
+            self._release(connection)
+
+    async def close(self) -> None:
+        """Drop all connections; what still runs is canceled by coglet."""
+        for connection in list(self._open):
+            connection.abort()
+        self._idle.clear()
+
+    async def _started(self, prediction_id: str, body: bytes) -> Connection:
+        """Send until it is not refused: a slot is handed back a moment after its last response."""
+        clock = asyncio.get_running_loop().time
+        deadline, delay = clock() + CAPACITY_PATIENCE_S, 0.0
+        while True:
+            connection = await self._send("PUT", f"/predictions/{prediction_id}", body, "text/event-stream")
+            if connection.status != 409:
+                return connection
+            await self._drained(connection)
+            if clock() >= deadline:
+                break
+            await asyncio.sleep(delay)
+            delay = min(max(0.001, delay * 1.5), 0.02)
+        health = await self.health()
+        if health.worker_lost:
+            raise InstanceLost(health.error)
+        raise AtCapacity
+
+    async def _exchange(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
+        connection = await self._send(method, path, body, "application/json")
+        return connection.status, await self._drained(connection)
+
+    async def _drained(self, connection: Connection) -> bytes:
+        try:
+            return await connection.body()
+        finally:
+            self._release(connection)
+
+    async def _send(self, method: str, path: str, body: bytes, accept: str) -> Connection:
+        """Send a request and wait for the head of its response."""
+        request = (
+            f"{method} {path}{self._head}Accept: {accept}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+            + body
+        )
+        while True:
+            reused = bool(self._idle)
+            connection = self._idle.pop() if reused else await self._connect()
+            try:
+                await connection.send(request)
+            except InstanceLost:
+                # A kept connection may have been closed just now, before the request was read.
+                if not reused:
+                    raise
+            except BaseException:
+                connection.abort()
+                raise
+            else:
+                return connection
+
+    async def _connect(self) -> Connection:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                _, connection = await loop.create_connection(
+                    lambda: Connection(self._forget), self._host, self._port
+                )
+        except OSError as error:
+            raise InstanceLost(f"The instance can't be reached: {error}") from error
+        self._open.add(connection)
+        return connection
+
+    def _release(self, connection: Connection) -> None:
+        if connection.reusable:
+            self._idle.append(connection)
+        else:
+            connection.abort()
+
+    def _forget(self, connection: Connection) -> None:
+        self._open.discard(connection)
+        if connection in self._idle:
+            self._idle.remove(connection)
+
+
+def _author_lines(logs: str) -> str:
+    """Setup logs without coglet's own lines; a line without a mark continues the one before it."""
+    kept: list[str] = []
+    within = False
+    for line in logs.splitlines():
+        found = _AUTHOR_LINE.match(line)
+        if found or _COGLET_LINE.match(line):
+            within = found is not None
+        if within:
+            kept.append(f"{found[1] if found else line}\n")
+    return "".join(kept)

@@ -1,0 +1,113 @@
+"""A keep-alive HTTP/1.1 connection to one instance: one request at a time, answered by a body or events."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from typing import cast
+
+import httptools
+
+from mainspring.cogclient.events import Event, EventStream, refusal
+from mainspring.core.errors import InstanceLost
+
+_QUICKACK = getattr(socket, "TCP_QUICKACK", socket.TCP_NODELAY)
+
+
+class Connection(asyncio.Protocol):
+    """One request at a time: bytes in, the body or batches of events out."""
+
+    def __init__(self, on_lost: Callable[[Connection], None]) -> None:
+        self._on_lost = on_lost
+        self._transport: asyncio.Transport | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        self._received = bytearray()
+        self._stream = EventStream()
+        self._complete = False
+        self.status = 0
+
+    @property
+    def reusable(self) -> bool:
+        """Whether the last response was read to its end and the connection may carry another request."""
+        return self._complete and self._transport is not None and bool(self._parser.should_keep_alive())
+
+    async def send(self, request: bytes) -> None:
+        """Write a request and wait until the head of the response is here. Raises InstanceLost."""
+        self._begin()
+        if self._transport is not None:
+            self._transport.write(request)
+        while not self.status:
+            await self._more()
+
+    async def body(self) -> bytes:
+        """The whole body of the response. Raises InstanceLost."""
+        while not self._complete:
+            await self._more()
+        return bytes(self._received)
+
+    async def events(self) -> AsyncIterator[list[Event]]:
+        """Batches of events until the end of the response. Raises InstanceLost."""
+        if self.status != 200:
+            yield [refusal(self.status, await self.body())]
+            return
+        while not self._stream.ended:
+            if not self._received:
+                await self._more()
+            received, self._received = self._received, bytearray()
+            events = self._stream.feed(received)
+            if events and self._stream.ended:
+                await self.body()
+            if events:
+                yield events
+
+    async def _more(self) -> None:
+        """Wait for something new. Raises InstanceLost once the connection is gone and all was read."""
+        if self._transport is None:
+            raise InstanceLost("The connection to the model was lost")
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def abort(self) -> None:
+        """Drop the connection at once."""
+        if self._transport is not None:
+            self._transport.abort()
+            self.connection_lost(None)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._socket = transport.get_extra_info("socket")
+
+    def data_received(self, data: bytes) -> None:
+        # coglet leaves Nagle's algorithm on: without an acknowledgement at once, the next token waits 40 ms for one.
+        self._socket.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError:
+            self.abort()
+        self._wake()
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        self._transport = None
+        self._on_lost(self)
+        self._wake()
+
+    def on_headers_complete(self) -> None:
+        self.status = self._parser.get_status_code()
+
+    def on_body(self, body: bytes) -> None:
+        self._received += body
+
+    def on_message_complete(self) -> None:
+        self._complete = True
