@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 import msgspec
 
@@ -87,7 +87,7 @@ class CogClient:
         status, _body = await self._exchange("POST", f"/predictions/{prediction_id}/cancel", b"")
         return status == 200
 
-    async def run(self, prediction_id: str, body: bytes) -> AsyncIterator[Sequence[Event]]:
+    async def run(self, prediction_id: str, body: bytes) -> AsyncGenerator[Sequence[Event], None]:
         """Run a prediction; yields all events that have arrived since the last time, Completed last.
 
         body: JSON with `input`. Raises AtCapacity when no slot gets free within 250 ms, and InstanceLost when

@@ -105,7 +105,7 @@ def _failure(layer: str) -> str:
 
 
 def outside(roots: Iterable[str], hidden: Sequence[Path]) -> list[str]:
-    """The roots without what is hidden: a root that contains a hidden path gives way to its other children."""
+    """The roots without what is hidden: a root that holds a hidden path gives way to its other children."""
     veiled = [os.path.realpath(path) for path in hidden]
     found: list[str] = []
     pending = [os.path.realpath(root) for root in roots]

@@ -63,10 +63,10 @@ class _Running:
 class SubprocessLauncher:
     """Implements Launcher with child processes.
 
-    Launch from the main thread: children die with the thread that made them. root: directory for the instances'
-    own directories, on the data disk. isolate: `auto` takes what the machine offers, `require` refuses to launch
-    unless models see only their own files, `off` fences nothing in. hidden: what no model may read although it
-    may lie in a readable place. adapter: a module with a class `Predictor` that stands before the user's; it
+    Launch from the main thread: children die with the thread that made them. root: directory for the
+    instances' own directories, on the data disk. isolate: `auto` takes what the machine offers, `require`
+    refuses to launch unless models see only their own files, `off` fences nothing in. hidden: what no model
+    may read although it may lie in a readable place. adapter: a module with a class `Predictor` that stands before the user's; it
     finds the user's reference in MAINSPRING_PREDICTOR.
     """
 
@@ -213,7 +213,7 @@ class SubprocessLauncher:
 
 
 def _reserve_port() -> socket.socket:
-    """A free loopback port, bound but not listening: coglet may share it, and the kernel lends it to no other."""
+    """A free loopback port, bound but not listening: coglet may share it, and no other is given it."""
     reserved = socket.socket()
     reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     reserved.bind(("127.0.0.1", 0))
