@@ -26,7 +26,7 @@ _AUTHOR_LINE = re.compile(r"^\[coglet::(?:setup|user)\] (?!<string>:\d+: Depreca
 _COGLET_LINE = re.compile(r"^\[coglet")
 
 
-class AtCapacity(MainspringError):
+class AtCapacity(MainspringError):  # noqa: N818
     """All slots of the instance are taken."""
 
 

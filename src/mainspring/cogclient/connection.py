@@ -90,7 +90,7 @@ class Connection(asyncio.Protocol):
         self._socket = transport.get_extra_info("socket")
 
     def data_received(self, data: bytes) -> None:
-        # coglet leaves Nagle's algorithm on: without an acknowledgement at once, the next token waits 40 ms for one.
+        # coglet leaves Nagle's algorithm on: its next token waits for this acknowledgement, up to 40 ms.
         self._socket.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
         try:
             self._parser.feed_data(data)

@@ -21,7 +21,7 @@ _PROCESS_EXITS = ("SystemExit", "KeyboardInterrupt")
 
 
 class Output(msgspec.Struct, frozen=True):
-    """A chunk of output. A model that returns one value sends it as one chunk: Completed.output is the truth."""
+    """A chunk of output. A model that returns one value sends one chunk: Completed.output is the truth."""
 
     index: int
     value: msgspec.Raw = msgspec.field(name="chunk")
@@ -42,7 +42,7 @@ class Metric(msgspec.Struct, frozen=True):
 
 
 class Completed(msgspec.Struct, frozen=True):
-    """The end. status: succeeded, failed or canceled; output: the whole, as JSON, None where there is none."""
+    """The end. status: succeeded, failed or canceled; output: the whole, or None."""
 
     status: str
     output: msgspec.Raw | None = None
@@ -79,7 +79,6 @@ _output, _log = msgspec.json.Decoder(Output).decode, msgspec.json.Decoder(Log).d
 _metric = msgspec.json.Decoder(Metric).decode
 _final, _fault = msgspec.json.Decoder(_Final).decode, msgspec.json.Decoder(_Fault).decode
 _live_chunk = msgspec.json.Decoder(tuple[int, msgspec.Raw]).decode
-_text = msgspec.json.Decoder(str).decode
 
 
 class EventStream:
@@ -119,10 +118,10 @@ class EventStream:
         return None
 
     def _metric(self, metric: Metric) -> Event:
-        """coglet collects an async iterator's chunks until its end, but not metrics: so chunks travel as one."""
+        """coglet holds back an async iterator's chunks until its end, not metrics: so they travel as one."""
         if metric.name != LIVE_CHUNK:
             return metric
-        index, value = _live_chunk(_text(metric.value))
+        index, value = _live_chunk(metric.value)
         self._live = index + 1
         return Output(index, value)
 
@@ -137,7 +136,7 @@ class EventStream:
 
 
 def said_by_the_model(error: str) -> str:
-    """An exception's own message, as Replicate shows it, out of coglet's `Prediction failed: … Error: message`.
+    """An exception's own message, as Replicate shows it, out of `Prediction failed: … Error: message`.
 
     Where there is no message, or the exception is one that ends a process, the class name is what is left.
     """

@@ -1,4 +1,4 @@
-"""What this machine can do to keep a model away from everything else, and the list of what a model may touch."""
+"""What this machine can do to keep a model away from everything else, and what a model may touch."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ _LAYERS: dict[Level, str] = {
 }
 _NO_NAMESPACE_FIX = (
     "allow unprivileged user namespaces: `sysctl kernel.apparmor_restrict_unprivileged_userns=0` (Ubuntu), "
-    "`sysctl kernel.unprivileged_userns_clone=1` (Debian), or `--security-opt seccomp=unconfined` in a container"
+    "`sysctl kernel.unprivileged_userns_clone=1` (Debian), "
+    "or `--security-opt seccomp=unconfined` in a container"
 )
 _NO_LANDLOCK_FIX = "use Linux 5.13 or newer with `landlock` in the kernel's `lsm=` list"
 
@@ -38,15 +39,16 @@ _GPU_DEVICES = (
     "/dev/nvidia-modeset",
     "/dev/dri",
 )
-COG_TEMPORARY = Path("/tmp/coglet/predictions")
+COG_TEMPORARY = Path("/tmp/coglet/predictions")  # noqa: S108
 
 
 @dataclass(frozen=True, slots=True)
 class Isolation:
     """How far a model is fenced in here.
 
-    level: `full` (own /tmp and shared memory, listed files only), `landlock` (listed files only), `mounts` (private
-    /tmp, hidden directories covered) or `none`. reason says what is missing and fix how to get it; empty at `full`.
+    level: `full` (own /tmp and shared memory, listed files only), `landlock` (listed files only), `mounts`
+    (private /tmp, hidden directories covered) or `none`. reason says what is missing and fix how to get it;
+    both are empty at `full`.
     """
 
     level: Level
@@ -66,7 +68,7 @@ class Isolation:
 
 @functools.cache
 def probe() -> Isolation:
-    """Find the strongest level that works for this process, by trying each layer in a child. Takes about 50 ms."""
+    """Find the strongest level that works for this process, by trying each layer in a child: about 50 ms."""
     if sys.platform != "linux":
         return Isolation(
             "none", f"{sys.platform} has neither namespaces nor Landlock", "run the platform on Linux"
@@ -103,7 +105,7 @@ def _failure(layer: str) -> str:
 
 
 def outside(roots: Iterable[str], hidden: Sequence[Path]) -> list[str]:
-    """The roots without what is hidden: a root that contains a hidden path is replaced by its other children."""
+    """The roots without what is hidden: a root that holds a hidden path gives way to its other children."""
     veiled = [os.path.realpath(path) for path in hidden]
     found: list[str] = []
     pending = [os.path.realpath(root) for root in roots]

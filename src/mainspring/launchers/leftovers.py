@@ -1,4 +1,4 @@
-"""Which processes belong to an instance, seen in /proc: by its session, and by a mark in their environment."""
+"""Which processes belong to an instance, seen in /proc: by session, and by a mark in their environment."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _environment(pid: str) -> bytes:
 
 
 def kill_marked(prefix: str, rounds: int = 20) -> int:
-    """SIGKILL until none is left, since a process may fork between look and shot; returns how many were shot."""
+    """SIGKILL until none is left, as a process may fork between look and shot; returns how many were shot."""
     total = 0
     for _ in range(rounds):
         killed = sum(_kill(process.pid) for process, _mark in marked(prefix))

@@ -50,7 +50,7 @@ _THREAD_COUNTS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", 
 
 @dataclass(slots=True)
 class _Running:
-    """A child of ours. reserved holds its port so that nobody else is given it; printed is what left the log file."""
+    """A child of ours. reserved holds its port against others; printed is what was cut from the log file."""
 
     process: subprocess.Popen[bytes]
     reserved: socket.socket
@@ -61,12 +61,13 @@ class _Running:
 
 
 class SubprocessLauncher:
-    """Implements Launcher with child processes. Launch from the thread that lives as long as the platform does.
+    """Implements Launcher with child processes.
 
-    root: directory for the instances' own directories, on the data disk. isolate: `auto` takes what the machine
-    offers, `require` refuses to launch unless models see only their own files, `off` fences nothing in. hidden: what
-    no model may read although it may lie in a readable place. adapter: a module with a class `Predictor` that
-    stands before the user's; it finds the user's reference in MAINSPRING_PREDICTOR.
+    Launch from the main thread: children die with the thread that made them. root: directory for the
+    instances' own directories, on the data disk. isolate: `auto` takes what the machine offers, `require`
+    refuses to launch unless models see only their own files, `off` fences nothing in. hidden: what no model
+    may read although it may lie in a readable place. adapter: a module with a class `Predictor` that stands before the user's; it
+    finds the user's reference in MAINSPRING_PREDICTOR.
     """
 
     def __init__(
@@ -89,6 +90,8 @@ class SubprocessLauncher:
         workdir = self._root / spec.instance_id
         if workdir.parent != self._root:
             raise LaunchError(f"{spec.instance_id!r} can't name a directory")
+        if workdir.exists():
+            raise LaunchError(f"An instance {spec.instance_id!r} is here already")
         try:
             await asyncio.to_thread(lay_out, spec.source, workdir, len(self._hidden))
             return self._start(spec, workdir, isolation)
@@ -142,8 +145,7 @@ class SubprocessLauncher:
         if running is not None:
             await running.ended.wait()
             return
-        while self.alive(instance):
-            await asyncio.sleep(0.1)
+        await _gone(instance.pid, instance.pid_started_at, every_s=0.1)
 
     async def terminate(self, instance: Launched, grace_s: float) -> None:
         """Ask it to stop, kill all its processes after `grace_s`, remove its workdir. Idempotent."""
@@ -184,7 +186,7 @@ class SubprocessLauncher:
                 os.close(directory)
 
     async def reap(self, pid: int, pid_started_at: int) -> None:
-        """End what an earlier server left of the instance that pid led, also if only its children are left."""
+        """End what an earlier server left of the instance that pid led, also where only children are left."""
         marks = {
             mark
             for process, mark in await asyncio.to_thread(lambda: list(leftovers.marked(f"{self._root}/")))
@@ -196,11 +198,10 @@ class SubprocessLauncher:
         for mark in marks:
             await asyncio.to_thread(leftovers.kill_marked, mark)
         async with asyncio.timeout(_DIES_WITHIN_S):
-            while leftovers.is_running(pid, pid_started_at):
-                await asyncio.sleep(0.005)
+            await _gone(pid, pid_started_at, every_s=0.005)
 
     async def sweep(self) -> int:
-        """End every process that carries a mark of this root and empty the root; returns how many were killed.
+        """End every process that carries a mark of this root, empty the root; returns how many were killed.
 
         For the start of a server, before anything is launched.
         """
@@ -212,7 +213,7 @@ class SubprocessLauncher:
 
 
 def _reserve_port() -> socket.socket:
-    """A free loopback port, bound but not listening: coglet may share it, and the kernel gives it to no one else."""
+    """A free loopback port, bound but not listening: coglet may share it, and no other is given it."""
     reserved = socket.socket()
     reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     reserved.bind(("127.0.0.1", 0))
@@ -246,7 +247,7 @@ def _environment(spec: LaunchSpec, workdir: Path, isolation: Isolation) -> dict[
 
 
 def _notice_the_end(running: _Running) -> None:
-    """Set `ended` when the process ends, and leave the zombie: its pid then can't be given to another process."""
+    """Set `ended` when the process ends, and leave the zombie: so its pid can't go to another process."""
     loop = asyncio.get_running_loop()
     if not hasattr(os, "pidfd_open"):
         pid = running.process.pid
@@ -261,6 +262,12 @@ def _notice_the_end(running: _Running) -> None:
         running.ended.set()
 
     loop.add_reader(pidfd, ended)
+
+
+async def _gone(pid: int, started_at: int, every_s: float) -> None:
+    """Wait for a process that is no child of this one."""
+    while leftovers.is_running(pid, started_at):  # noqa: ASYNC110
+        await asyncio.sleep(every_s)
 
 
 async def _end(running: _Running, grace_s: float) -> None:

@@ -18,7 +18,7 @@ def lay_out(source: Path, workdir: Path, veils: int) -> None:
 
 
 def _mirror(source: str, target: str) -> None:
-    """Copy a tree, with links in place of large files; times are kept, so that compiled modules stay valid."""
+    """Copy a tree, with links in place of large files; times are kept, so compiled modules stay valid."""
     os.mkdir(target, 0o755)
     with os.scandir(source) as entries:
         for entry in entries:
@@ -57,7 +57,7 @@ def remove(workdir: Path) -> None:
 
 
 def open_beneath(root: Path, *names: str, flags: int = os.O_RDONLY) -> int:
-    """A descriptor of root/names…, where no name is a link: the model owns what lies there. Raises OSError."""
+    """A descriptor of root/names…, where no name is a link: a model owns what lies there. Raises OSError."""
     fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     for position, name in enumerate(names):
         if name in ("", ".", "..") or "/" in name:

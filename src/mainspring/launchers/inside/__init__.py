@@ -1,1 +1,1 @@
-"""What runs in the instance's own interpreter, standard library only; the platform starts it, never imports it."""
+"""What runs in the instance's own interpreter: standard library only, started and never imported by us."""

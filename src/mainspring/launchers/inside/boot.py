@@ -1,8 +1,9 @@
 """Becomes one instance: fenced in first, then the unmodified Cog server, in a single interpreter.
 
-Arguments are `key=value`: parent, port, predictor, tmp, nofile, layers (of "mounts,landlock"), and any number of
-read, write, unlisted, device, kept, and cover (`directory:stand-in`). What a model sees comes by the environment.
-Python 3.10 or newer, standard library only. `probe=1` applies the layers and prints "ok" instead of serving.
+Arguments are `key=value`: parent, port, predictor, nofile, layers (of "mounts,landlock"), and any number of
+read, write, unlisted, device, kept, and cover (`directory:stand-in`). What a model sees comes by the
+environment. Python 3.10 or newer, standard library only. `probe=1` applies the layers and prints "ok" instead
+of serving.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Takes from this process everything that a model has no business with, by the kernel's own unprivileged means.
+"""Takes from this process what a model has no business with, by the kernel's own unprivileged means.
 
 Three layers, each applied where it is asked for: a mount namespace (private /tmp and /dev/shm, covered
 directories), Landlock (a list of what may be read and written) and, always, no new privileges and no
@@ -17,7 +17,7 @@ _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1,
 _SIGKILL = 9
 _LANDLOCK_CREATE, _LANDLOCK_ADD, _LANDLOCK_RESTRICT = 444, 445, 446
 _LANDLOCK_VERSION, _LANDLOCK_PATH_BENEATH = 1, 1
-# Chown, read and write past file modes, keep ids of files, set own uid and gid: what a package may need as root.
+# Chown, pass file modes, keep ids of files, set own uid and gid: what a package may need as root.
 _KEPT_CAPABILITIES = {0, 1, 3, 4, 6, 7}
 _LAST_CAPABILITY = 63
 
@@ -83,7 +83,7 @@ def enter_mount_namespace() -> None:
 
 
 def cover(target: str, stand_in: str, kept: list[str]) -> None:
-    """Put the directory `stand_in` where `target` is; paths in `kept` that lie under target stay reachable."""
+    """Put the directory `stand_in` where `target` is; paths in `kept` that lie under target stay."""
     target = os.path.realpath(target)
     if not os.path.isdir(target):
         return
@@ -95,7 +95,7 @@ def cover(target: str, stand_in: str, kept: list[str]) -> None:
     _mount(stand_in, target, None, _MS_BIND | _MS_REC)
 
 
-def private_memory(target: str = "/dev/shm") -> None:
+def private_memory(target: str = "/dev/shm") -> None:  # noqa: S108
     """Give this process a shared-memory directory that no other instance sees."""
     _mount("tmpfs", target, "tmpfs", _MS_NOSUID | _MS_NODEV)
 
@@ -113,7 +113,7 @@ def landlock_version() -> int:
 
 
 def restrict(allowed: list[tuple[str, int]]) -> None:
-    """Leave this process and its children only the listed (path, rights); paths that don't exist are skipped."""
+    """Leave this process and its children only the listed (path, rights); missing paths are skipped."""
     version = landlock_version()
     if not version:
         raise OSError("the kernel has no Landlock")
