@@ -45,6 +45,10 @@ class Settings:
     max_attempts: int = _doc(3, "How often a prediction is started in all when its instance is lost.")
     max_instances: int = _doc(8, "Most instances of one version, unless its model says otherwise.")
     max_queue: int = _doc(10_000, "Most predictions that may wait for one version.")
+    instance_cpus: float = _doc(0.5, "Cores that one instance is taken to need.")
+    cancel_grace_s: float = _doc(
+        10.0, "How long a canceled prediction may go on before its instance is ended."
+    )
     instance_memory: int = _doc(
         1 << 30, "Memory that one instance is taken to need, unless its model says otherwise."
     )

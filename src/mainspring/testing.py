@@ -29,11 +29,11 @@ from mainspring.launchers import Launched, LaunchSpec
 Model = Callable[["Run"], Awaitable[object]]
 
 
-class ConnectionDrop(Exception):  # noqa: N818
+class ConnectionDrop(Exception):
     """Raised by a model to break the stream off."""
 
 
-class WorkerCrash(Exception):  # noqa: N818
+class WorkerCrash(Exception):
     """Raised by a model to end as one whose process died: failed now, unhealthy and busy ever after."""
 
 

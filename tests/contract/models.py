@@ -54,6 +54,7 @@ class Predictor(BasePredictor):
 
 ASYNC = """
 import asyncio
+import json
 from cog import AsyncConcatenateIterator, BasePredictor, current_scope
 
 class Predictor(BasePredictor):
@@ -61,7 +62,7 @@ class Predictor(BasePredictor):
         for index, word in enumerate(arg.split()):
             print("word", index, flush=True)
             if word == "raise": raise ValueError("you asked for it")
-            current_scope().record_metric("mainspring_chunk", [index, word])
+            current_scope().record_metric("mainspring_chunk", json.dumps([index, word]))
             yield word
             await asyncio.sleep(0.03)
 """

@@ -178,8 +178,8 @@ async def test_cancel_ends_the_run_as_canceled() -> None:
 
 async def test_live_chunks_become_outputs_and_their_copies_are_dropped() -> None:
     async def model(run: Run) -> object:
-        await run.metric("mainspring_chunk", [0, "a"])
-        await run.metric("mainspring_chunk", [1, "b"])
+        await run.metric("mainspring_chunk", '[0, "a"]')
+        await run.metric("mainspring_chunk", '[1, "b"]')
         await run.output("a", "b", "late")
         return None
 

@@ -26,7 +26,7 @@ _AUTHOR_LINE = re.compile(r"^\[coglet::(?:setup|user)\] (?!<string>:\d+: Depreca
 _COGLET_LINE = re.compile(r"^\[coglet")
 
 
-class AtCapacity(MainspringError):  # noqa: N818
+class AtCapacity(MainspringError):
     """All slots of the instance are taken."""
 
 

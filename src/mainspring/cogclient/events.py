@@ -79,6 +79,7 @@ _output, _log = msgspec.json.Decoder(Output).decode, msgspec.json.Decoder(Log).d
 _metric = msgspec.json.Decoder(Metric).decode
 _final, _fault = msgspec.json.Decoder(_Final).decode, msgspec.json.Decoder(_Fault).decode
 _live_chunk = msgspec.json.Decoder(tuple[int, msgspec.Raw]).decode
+_text = msgspec.json.Decoder(str).decode
 
 
 class EventStream:
@@ -121,7 +122,7 @@ class EventStream:
         """coglet holds back an async iterator's chunks until its end, not metrics: so they travel as one."""
         if metric.name != LIVE_CHUNK:
             return metric
-        index, value = _live_chunk(metric.value)
+        index, value = _live_chunk(_text(metric.value))
         self._live = index + 1
         return Output(index, value)
 

@@ -39,7 +39,7 @@ _GPU_DEVICES = (
     "/dev/nvidia-modeset",
     "/dev/dri",
 )
-COG_TEMPORARY = Path("/tmp/coglet/predictions")  # noqa: S108
+COG_TEMPORARY = Path("/tmp/coglet/predictions")
 
 
 @dataclass(frozen=True, slots=True)

@@ -266,7 +266,7 @@ def _notice_the_end(running: _Running) -> None:
 
 async def _gone(pid: int, started_at: int, every_s: float) -> None:
     """Wait for a process that is no child of this one."""
-    while leftovers.is_running(pid, started_at):  # noqa: ASYNC110
+    while leftovers.is_running(pid, started_at):
         await asyncio.sleep(every_s)
 
 

@@ -95,7 +95,7 @@ def cover(target: str, stand_in: str, kept: list[str]) -> None:
     _mount(stand_in, target, None, _MS_BIND | _MS_REC)
 
 
-def private_memory(target: str = "/dev/shm") -> None:  # noqa: S108
+def private_memory(target: str = "/dev/shm") -> None:
     """Give this process a shared-memory directory that no other instance sees."""
     _mount("tmpfs", target, "tmpfs", _MS_NOSUID | _MS_NODEV)
 
