@@ -159,7 +159,9 @@ class Platform:
 
     async def stop(self, grace_s: float) -> None:
         """Let running predictions end within grace_s, stop models, then loops and the ledger."""
+        self.feed.stopping = True
         await self.director.close(grace_s)
+        self.feed.abandon()
         await self.scribe.run_once()
         for task in self._loops:
             task.cancel()

@@ -23,6 +23,7 @@ from mainspring.core.errors import (
     InvalidVersion,
     NotFound,
     Throttled,
+    Unavailable,
 )
 from mainspring.core.ids import new_id, parse_time, rfc3339
 from mainspring.core.prediction import Prediction, Status
@@ -147,6 +148,8 @@ async def _latest(ctx: Context, account: Account, path: str) -> Version | None:
 
 async def _create(request: Request, account: Account, version: Version, body: CreateBody) -> Response:
     ctx = context(request)
+    if ctx.feed.stopping:
+        raise Unavailable("The server is stopping; try again shortly.")
     schema = ctx.catalog.input_schema(version)
     values = schema.validate({} if body.input is None else body.input)
     wait_s, now = _wait(request), ctx.now()

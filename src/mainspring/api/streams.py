@@ -94,7 +94,7 @@ class _Reader:
             if final is not None and not self._kind.iterator:
                 chunks = self._pieces(final)
             yield chunks, final
-            if final is not None:
+            if final is not None or live.abandoned:
                 return
             if len(live.chunks) == len(chunks) and live.final is None:
                 await live.changed(_KEEP_ALIVE_S)

@@ -14,13 +14,14 @@ from mainspring.core.prediction import Prediction
 class Live:
     """One prediction on its way. chunks are raw JSON values in order; logs are texts in order."""
 
-    __slots__ = ("_waiting", "chunks", "final", "logs", "started_at")
+    __slots__ = ("_waiting", "abandoned", "chunks", "final", "logs", "started_at")
 
     def __init__(self) -> None:
         self.chunks: list[bytes] = []
         self.logs: list[str] = []
         self.final: Prediction | None = None
         self.started_at: str | None = None
+        self.abandoned = False
         self._waiting: list[asyncio.Future[None]] = []
 
     def say(self, chunks: Sequence[bytes], logs: Sequence[str]) -> None:
@@ -40,9 +41,14 @@ class Live:
         self.final = final
         self._wake()
 
+    def abandon(self) -> None:
+        """Tell everybody that this process will not see the end."""
+        self.abandoned = True
+        self._wake()
+
     async def changed(self, timeout_s: float) -> None:
         """Return at the next word of it, or after timeout_s."""
-        if self.final is not None:
+        if self.final is not None or self.abandoned:
             return
         loop = asyncio.get_running_loop()
         future = loop.create_future()
@@ -54,10 +60,10 @@ class Live:
             handle.cancel()
 
     async def ended(self, timeout_s: float) -> Prediction | None:
-        """The ended prediction, or None when timeout_s passed first."""
+        """The ended prediction, or None when timeout_s passed first or the process stops."""
         loop = asyncio.get_running_loop()
         until = loop.time() + timeout_s
-        while self.final is None and (left := until - loop.time()) > 0:
+        while self.final is None and not self.abandoned and (left := until - loop.time()) > 0:
             await self.changed(left)
         return self.final
 
@@ -73,6 +79,7 @@ class Feed:
     def __init__(self) -> None:
         self._live: dict[str, Live] = {}
         self._waiting: dict[str, int] = {}
+        self.stopping = False
 
     def open(self, prediction_id: str) -> Live:
         """The prediction's tee, made when it is not there."""
@@ -94,6 +101,11 @@ class Feed:
     def drop(self, prediction_id: str) -> None:
         """Forget a prediction that was never stored."""
         self._live.pop(prediction_id, None)
+
+    def abandon(self) -> None:
+        """Let everybody go who waits for what will end in another process."""
+        for live in self._live.values():
+            live.abandon()
 
     def waiting(self, queue: str) -> int:
         """About how many predictions wait in a queue: as last counted, and those that came since."""

@@ -1,0 +1,148 @@
+"""kill -9 at many moments, SIGTERM once and twice: nothing accepted is lost, nothing of ours lives on."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.projects import write_project
+from tests.e2e.server import TOKEN, Server
+
+TERMINAL = {"succeeded", "failed", "canceled", "aborted"}
+MOMENTS_S = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9, 1.2, 1.5)
+
+
+def call(server: Server, method: str, path: str, body: dict[str, Any] | None = None, **headers: str) -> Any:
+    request = urllib.request.Request(
+        server.url + path,
+        json.dumps(body).encode() if body is not None else None,
+        {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json", **headers},
+        method=method,
+    )
+    with urllib.request.urlopen(request, timeout=70) as reply:
+        return json.loads(reply.read())
+
+
+def create(server: Server, model: str, **values: object) -> dict[str, Any]:
+    made: dict[str, Any] = call(server, "POST", f"/v1/models/{model}/predictions", {"input": values})
+    return made
+
+
+def ended(server: Server, prediction_id: str, limit_s: float = 60) -> dict[str, Any]:
+    until = time.monotonic() + limit_s
+    while True:
+        found: dict[str, Any] = call(server, "GET", f"/v1/predictions/{prediction_id}")
+        if found["status"] in TERMINAL:
+            return found
+        assert time.monotonic() < until, f"{prediction_id} is {found['status']}\n{server.log.read_text()[-3000:]}"
+        time.sleep(0.02)
+
+
+def running_here(data: Path) -> list[str]:
+    """Command lines of processes that work inside the data directory."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (process / "cmdline").read_bytes()
+            inside = str((process / "cwd").readlink()).startswith(str(data))
+        except OSError:
+            continue
+        if inside or str(data).encode() in command:
+            found.append(command.decode(errors="replace"))
+    return found
+
+
+def wait_until_none_runs(data: Path, limit_s: float = 5) -> None:
+    until = time.monotonic() + limit_s
+    while left := running_here(data):
+        assert time.monotonic() < until, left
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    running = Server(tmp_path / "data", max_attempts=99, grace_s=20, cancel_grace_s=1).start()
+    running.push(write_project("slow", tmp_path / "projects"), "mainspring/slow")
+    yield running
+    running.stop()
+
+
+def test_whatever_was_accepted_ends_once_though_the_server_is_killed_again_and_again(server: Server) -> None:
+    accepted: dict[str, str] = {}
+
+    def create_until_it_dies(round_number: int) -> None:
+        for number in range(200):
+            name = f"{round_number}-{number}"
+            try:
+                accepted[create(server, "mainspring/slow", seconds=0.02, name=name)["id"]] = name
+            except OSError:
+                return
+
+    for round_number, moment_s in enumerate(MOMENTS_S):
+        creating = threading.Thread(target=create_until_it_dies, args=(round_number,))
+        creating.start()
+        time.sleep(moment_s)
+        server.kill()
+        creating.join()
+        wait_until_none_runs(server.data)
+        server.start()
+    assert len(accepted) > 20
+    outputs = {prediction_id: ended(server, prediction_id) for prediction_id in accepted}
+    assert {p["status"] for p in outputs.values()} == {"succeeded"}
+    assert {p: o["output"] for p, o in outputs.items()} == {p: f"slept {n}" for p, n in accepted.items()}
+    again = {p: call(server, "GET", f"/v1/predictions/{p}") for p in list(accepted)[:20]}
+    assert all(again[p]["completed_at"] == outputs[p]["completed_at"] for p in again)
+
+
+def test_no_process_outlives_a_killed_server(server: Server) -> None:
+    made = create(server, "mainspring/slow", seconds=60.0)
+    while call(server, "GET", f"/v1/predictions/{made['id']}")["status"] == "starting":
+        pass
+    assert len(running_here(server.data)) >= 2
+    server.kill()
+    wait_until_none_runs(server.data)
+
+
+def test_sigterm_lets_running_predictions_end_and_keeps_what_waits(server: Server) -> None:
+    running = create(server, "mainspring/slow", seconds=1.0, name="running")
+    waiting = create(server, "mainspring/slow", seconds=0.1, name="waiting")
+    while call(server, "GET", f"/v1/predictions/{running['id']}")["status"] == "starting":
+        pass
+    assert server.stop() == 0
+    assert running_here(server.data) == []
+    server.start()
+    first = call(server, "GET", f"/v1/predictions/{running['id']}")
+    assert (first["status"], first["output"]) == ("succeeded", "slept running")
+    assert ended(server, waiting["id"])["output"] == "slept waiting"
+
+
+def test_a_second_sigterm_is_immediate_and_loses_nothing(server: Server) -> None:
+    made = create(server, "mainspring/slow", seconds=3.0, name="long")
+    while call(server, "GET", f"/v1/predictions/{made['id']}")["status"] == "starting":
+        pass
+    assert server.process is not None
+    server.process.send_signal(signal.SIGTERM)
+    with pytest.raises(subprocess.TimeoutExpired):
+        server.process.wait(0.5)
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(2) == 0
+    assert running_here(server.data) == []
+    server.start()
+    assert ended(server, made["id"])["output"] == "slept long"
+
+
+def test_a_start_on_an_existing_directory_is_quick_and_shows_no_token(server: Server) -> None:
+    server.stop()
+    began = time.monotonic()
+    server.start()
+    assert time.monotonic() - began < 10
+    assert "shown this once" not in server.log.read_text().split("Shutting down")[-1]
