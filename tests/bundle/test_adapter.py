@@ -103,7 +103,7 @@ async def test_sync_class(model: Write, here: Environment) -> None:
         assert failed.final["status"] == "failed"
         assert failed.final["error"].endswith("ValueError: you asked for it")
         assert failed.logs.startswith("before\nTraceback (most recent call last):\n")
-        assert 'helper.py", line 2, in deep' in failed.logs
+        assert 'File "helper.py", line 2, in deep' in failed.logs
         assert failed.logs.count("File ") == 3
         assert "bundle/inside" not in failed.logs
         assert failed.logs.endswith("ValueError: you asked for it\n")
@@ -258,7 +258,7 @@ async def test_setup_failure_has_a_traceback(model: Write, here: Environment) ->
         assert "RuntimeError: no weights None" in served.health["setup"]["logs"]
         lines = [json.loads(line) for line in served.errors.read_text().splitlines() if line.startswith("{")]
         printed = "\n".join(line["fields"]["message"] for line in lines)
-        assert 'predict.py", line 4, in setup' in printed
+        assert 'File "predict.py", line 4, in setup' in printed
 
 
 async def test_healthcheck_weights_and_no_boxes(model: Write, here: Environment, tmp_path: Path) -> None:
