@@ -276,3 +276,33 @@ async def test_healthcheck_weights_and_no_boxes(model: Write, here: Environment,
     async with serving(source, here, adapter=False) as served:
         assert served.health["status"] == "UNHEALTHY"
         assert (await served.run(a="hi")).output == "data:text/plain;base64,aGk="
+
+
+async def test_training(model: Write, here: Environment) -> None:
+    source = model(
+        """
+        from cog import BaseModel, Input, Path
+
+        class Trained(BaseModel):
+            weights: Path
+            steps: int
+
+        def train(data: Path, steps: int = Input(default=3)) -> Trained:
+            print("training on", data.read_text())
+            Path("w.bin").write_bytes(b"w" * steps)
+            return Trained(weights=Path("w.bin"), steps=steps)
+
+        class Predictor:
+            def predict(self, a: str) -> str:
+                return a
+        """,
+        "run: predict.py:Predictor\ntrain: predict.py:train\n",
+    )
+    async with serving(source, here, train=True) as served:
+        (served.inbox / "data").write_text("this")
+        given = {"data": f"mainspring-file://{served.inbox / 'data'}"}
+        reply = (await served.client.post("/trainings", json={"input": given})).json()
+        assert reply["status"] == "succeeded", reply
+        assert reply["output"]["steps"] == 3
+        assert served.file(reply["output"]["weights"]).read_bytes() == b"www"
+        assert reply["logs"] == "training on this\n"
