@@ -79,7 +79,9 @@ class Served:
 
 
 @contextlib.asynccontextmanager
-async def serving(source: Path, here: Environment, *, adapter: bool = True) -> AsyncIterator[Served]:
+async def serving(
+    source: Path, here: Environment, *, adapter: bool = True, train: bool = False
+) -> AsyncIterator[Served]:
     """Describe the model, then serve it by coglet through the adapter."""
     config = read_config(source)
     signature = await describe(here, source, config)
@@ -94,17 +96,17 @@ async def serving(source: Path, here: Environment, *, adapter: bool = True) -> A
         "PATH": f"{here.path / 'bin'}:{os.environ['PATH']}",
         "HOME": str(source.parent),
         "COG_MAX_CONCURRENCY": str(signature.concurrency),
-        "MAINSPRING_PREDICTOR": config.predict,
+        "MAINSPRING_PREDICTOR": (config.train if train else None) or config.predict,
         **({"MAINSPRING_INBOX": str(boxes[0]), "MAINSPRING_OUTBOX": str(boxes[1])} if adapter else {}),
     }
     code = (
         "import coglet, sys; coglet.server.serve(predictor_ref=sys.argv[1], host='127.0.0.1', "
-        "port=int(sys.argv[2]), output_temp_dir_base=sys.argv[3])"
+        "port=int(sys.argv[2]), output_temp_dir_base=sys.argv[3], is_train=sys.argv[4] == 'True')"
     )
     errors = source.parent / "stderr"
     with errors.open("wb") as stderr:
         process = await asyncio.create_subprocess_exec(
-            *(str(here.python), "-c", code, ADAPTER, str(port), str(source.parent / "outputs")),
+            *(str(here.python), "-c", code, ADAPTER, str(port), str(source.parent / "outputs"), str(train)),
             cwd=source,
             env=environ,
             stdout=stderr,

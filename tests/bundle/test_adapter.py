@@ -103,7 +103,7 @@ async def test_sync_class(model: Write, here: Environment) -> None:
         assert failed.final["status"] == "failed"
         assert failed.final["error"].endswith("ValueError: you asked for it")
         assert failed.logs.startswith("before\nTraceback (most recent call last):\n")
-        assert 'helper.py", line 2, in deep' in failed.logs
+        assert 'File "helper.py", line 2, in deep' in failed.logs
         assert failed.logs.count("File ") == 3
         assert "bundle/inside" not in failed.logs
         assert failed.logs.endswith("ValueError: you asked for it\n")
@@ -258,7 +258,7 @@ async def test_setup_failure_has_a_traceback(model: Write, here: Environment) ->
         assert "RuntimeError: no weights None" in served.health["setup"]["logs"]
         lines = [json.loads(line) for line in served.errors.read_text().splitlines() if line.startswith("{")]
         printed = "\n".join(line["fields"]["message"] for line in lines)
-        assert 'predict.py", line 4, in setup' in printed
+        assert 'File "predict.py", line 4, in setup' in printed
 
 
 async def test_healthcheck_weights_and_no_boxes(model: Write, here: Environment, tmp_path: Path) -> None:
@@ -276,3 +276,33 @@ async def test_healthcheck_weights_and_no_boxes(model: Write, here: Environment,
     async with serving(source, here, adapter=False) as served:
         assert served.health["status"] == "UNHEALTHY"
         assert (await served.run(a="hi")).output == "data:text/plain;base64,aGk="
+
+
+async def test_training(model: Write, here: Environment) -> None:
+    source = model(
+        """
+        from cog import BaseModel, Input, Path
+
+        class Trained(BaseModel):
+            weights: Path
+            steps: int
+
+        def train(data: Path, steps: int = Input(default=3)) -> Trained:
+            print("training on", data.read_text())
+            Path("w.bin").write_bytes(b"w" * steps)
+            return Trained(weights=Path("w.bin"), steps=steps)
+
+        class Predictor:
+            def predict(self, a: str) -> str:
+                return a
+        """,
+        "run: predict.py:Predictor\ntrain: predict.py:train\n",
+    )
+    async with serving(source, here, train=True) as served:
+        (served.inbox / "data").write_text("this")
+        given = {"data": f"mainspring-file://{served.inbox / 'data'}"}
+        reply = (await served.client.post("/trainings", json={"input": given})).json()
+        assert reply["status"] == "succeeded", reply
+        assert reply["output"]["steps"] == 3
+        assert served.file(reply["output"]["weights"]).read_bytes() == b"www"
+        assert reply["logs"] == "training on this\n"

@@ -298,7 +298,11 @@ async def test_the_whole_document(model: Write, here: Environment) -> None:
 
 
 WRONG = [
-    ("import nothing_like_this", "", ['predict.py", line', "ModuleNotFoundError", "nothing_like_this"]),
+    (
+        "import nothing_like_this",
+        "",
+        ['File "predict.py", line 1', "ModuleNotFoundError", "nothing_like_this"],
+    ),
     (
         "def helper():\n    raise RuntimeError('at import')\nhelper()",
         "",

@@ -219,6 +219,17 @@ def test_hostile_archives(tmp_path: Path, members: list[tuple[tarfile.TarInfo, b
     assert {path.name for path in tmp_path.iterdir()} == {"x.tgz", "in"}
 
 
+def test_unpacks_into_an_empty_directory_only(tmp_path: Path) -> None:
+    archive = tmp_path / "x.tgz"
+    archive.write_bytes(packed(grow(tmp_path / "s", "cog.yaml")))
+    (tmp_path / "into").mkdir()
+    unpack(archive, tmp_path / "into")
+    assert names(tmp_path / "into") == {"cog.yaml"}
+    with pytest.raises(FileExistsError):
+        unpack(archive, tmp_path / "into")
+    assert names(tmp_path / "into") == {"cog.yaml"}
+
+
 def test_broken_archives(tmp_path: Path) -> None:
     archive = tmp_path / "x.tgz"
     whole = packed(grow(tmp_path / "s", "cog.yaml", "weights"))

@@ -75,8 +75,9 @@ class Environments:
             progress(line)
         local = await asyncio.to_thread(source_digest, source) if wanted.local else ""
         key = _digest(wanted.lines, wanted.constraints, wanted.options, interpreter.build, local)
+        job = _Job(wanted, interpreter, source, progress)
         async with self._alone(key):
-            lock = await self._lock(key, wanted, interpreter, source, progress)
+            lock = await self._lock(key, job)
         cog = check_cog(lock)
         digest = _digest(lock, interpreter.build, local, _RECIPE)
         environment = Environment(self._envs / digest, interpreter.version, lock, digest, cog)
@@ -84,7 +85,7 @@ class Environments:
             if environment.path.exists():
                 progress("The environment is here already")
             else:
-                await self._build(environment, wanted, interpreter, source, progress)
+                await self._build(environment, job)
         return environment
 
     async def sweep(self) -> int:
@@ -112,27 +113,30 @@ class Environments:
         async with self._locks.setdefault(key, asyncio.Lock()):
             yield
 
-    async def _lock(
-        self, key: str, wanted: Requirements, interpreter: Interpreter, source: Path, progress: Progress
-    ) -> str:
-        """The lock of `wanted`: what it was resolved to the first time, so that the same push is the same version."""
+    async def _lock(self, key: str, job: _Job) -> str:
+        """The lock of `job`: what it was resolved to the first time, so that the same push is the same version."""
         file = self._root / "locks" / f"{key}.txt"
         if file.exists():
             return file.read_text()
         file.parent.mkdir(parents=True, exist_ok=True)
-        progress("Resolving packages")
+        job.progress("Resolving packages")
         aside = file.with_name(f".{secrets.token_hex(8)}")
-        inputs = {
-            aside.with_suffix(".in"): wanted.lines,
-            aside.with_suffix(".constraints"): wanted.constraints,
-        }
+        asked, limits = aside.with_suffix(".in"), aside.with_suffix(".limits")
         try:
-            for path, lines in inputs.items():
-                path.write_text("".join(f"{line}\n" for line in lines))
-            given, constraints = inputs
-            command = ["pip", "compile", given, "-c", constraints, "-o", aside, "--python", interpreter.path]
-            flags = ["--generate-hashes", "--no-header", "--no-annotate", *_options(wanted)]
-            done = await self._uv([*command, *flags], source, progress)
+            asked.write_text("".join(f"{line}\n" for line in job.wanted.lines))
+            limits.write_text("".join(f"{line}\n" for line in job.wanted.constraints))
+            command = [
+                "pip",
+                "compile",
+                asked,
+                "-o",
+                aside,
+                "--python",
+                job.interpreter.path,
+                "--generate-hashes",
+            ]
+            flags = ["--no-header", "--no-annotate", *(["-c", limits] if job.wanted.constraints else [])]
+            done = await self._uv([*command, *flags, *job.options], job.source, job.progress)
             if done.status:
                 raise BundleError(
                     f"The Python packages don't fit together or can't be had:\n{_why(done, aside)}"
@@ -140,80 +144,91 @@ class Environments:
             aside.rename(file)
             return file.read_text()
         finally:
-            for path in (*inputs, aside):
+            for path in (asked, limits, aside):
                 path.unlink(missing_ok=True)
 
-    async def _build(
-        self,
-        wanted: Environment,
-        asked: Requirements,
-        interpreter: Interpreter,
-        source: Path,
-        progress: Progress,
-    ) -> None:
+    async def _build(self, wanted: Environment, job: _Job) -> None:
         started = time.monotonic()
         aside = self._envs / f"{_BUILDING}{os.getpid()}-{secrets.token_hex(8)}"
         aside.mkdir(parents=True)
         self._building.add(aside)
         try:
-            (aside / "lock.txt").write_text(wanted.lock_text)
-            venv = [
-                "venv",
-                "--relocatable",
-                "--allow-existing",
-                "--no-project",
-                "--python",
-                interpreter.path,
-                aside,
-            ]
-            await self._must(venv, source, lambda _: None)
-            sync = [
-                "pip",
-                "sync",
-                aside / "lock.txt",
-                "--python",
-                aside / "bin" / "python",
-                "--compile-bytecode",
-            ]
-            await self._must([*sync, *_options(asked)], source, progress)
-            about = {"python": interpreter.version, "build": interpreter.build, "cog": wanted.cog_version}
+            await self._install(wanted, job, aside)
+            about = {
+                "python": wanted.python_version,
+                "build": job.interpreter.build,
+                "cog": wanted.cog_version,
+            }
             (aside / "environment.json").write_text(json.dumps(about))
             await asyncio.to_thread(_make_read_only, aside)
             with contextlib.suppress(OSError):
                 aside.rename(wanted.path)
             if not wanted.path.exists():
                 raise BundleError("The environment could not be put in its place; is the disk full?")
-            progress(f"The environment is ready after {time.monotonic() - started:.1f} s")
+            job.progress(f"The environment is ready after {time.monotonic() - started:.1f} s")
         finally:
             await asyncio.to_thread(_remove, aside)
             self._building.discard(aside)
 
-    async def _must(self, arguments: Sequence[object], source: Path, progress: Progress) -> None:
-        done = await self._uv(arguments, source, progress)
-        if done.status:
-            raise BundleError(f"The Python packages could not be installed:\n{_why(done)}")
+    async def _install(self, wanted: Environment, job: _Job, aside: Path) -> None:
+        lock = aside / "lock.txt"
+        lock.write_text(wanted.lock_text)
+        venv = [
+            "venv",
+            "--relocatable",
+            "--allow-existing",
+            "--no-project",
+            "--python",
+            job.interpreter.path,
+            aside,
+        ]
+        sync = ["pip", "sync", lock, "--python", aside / "bin" / "python", "--compile-bytecode", *job.options]
+        for command, progress in ((venv, _ignore), (sync, _without(("Resolved",), job.progress))):
+            done = await self._uv(command, job.source, progress)
+            if done.status:
+                raise BundleError(f"The Python packages could not be installed:\n{_why(done)}")
 
     async def _uv(self, arguments: Sequence[object], source: Path, progress: Progress) -> Finished:
         from uv import find_uv_bin
 
-        def tell(line: str) -> None:
-            if not line.startswith(_DULL):
-                progress(line)
-
         variables = installer_variables(os.environ)
-        variables.setdefault("UV_INDEX_STRATEGY", "unsafe-best-match")
-        variables["UV_LINK_MODE"] = variables.get(
-            "UV_LINK_MODE", "copy" if "UV_CACHE_DIR" in variables else "hardlink"
-        )
+        shared = "UV_CACHE_DIR" in variables
+        variables.setdefault("UV_LINK_MODE", "copy" if shared else "hardlink")
         variables.setdefault("UV_CACHE_DIR", str(self._root / "cache"))
+        variables.setdefault("UV_INDEX_STRATEGY", "unsafe-best-match")
         fixed = ["--no-progress", "--color", "never", "--no-python-downloads", "--project", self._root]
-        command = [find_uv_bin(), *arguments, *fixed]
-        return await finish(command, cwd=source, environ=variables, timeout_s=self._timeout_s, on_line=tell)
+        return await finish(
+            [find_uv_bin(), *arguments, *fixed],
+            cwd=source,
+            environ=variables,
+            timeout_s=self._timeout_s,
+            on_line=_without(_DULL, progress),
+        )
 
 
-def _options(wanted: Requirements) -> list[str]:
-    """uv keeps what it built of a directory by its name alone, so what lies in the source is built anew."""
-    return [*wanted.options, *(["--refresh"] if wanted.local else [])]
+@dataclass(frozen=True, slots=True)
+class _Job:
+    wanted: Requirements
+    interpreter: Interpreter
+    source: Path
+    progress: Progress
+
+    @property
+    def options(self) -> list[str]:
+        """uv keeps what it built of a directory by its name alone, so what lies in the source is built anew."""
+        return [*self.wanted.options, *(["--refresh"] if self.wanted.local else [])]
+
+
+def _without(starts: tuple[str, ...], progress: Progress) -> Progress:
+    def tell(line: str) -> None:
+        if not line.startswith(starts):
+            progress(line)
+
+    return tell
+
+
+def _ignore(line: str) -> None:
+    """For programs whose progress says nothing to an author."""
 
 
 def _why(done: Finished, *hidden: Path) -> str:

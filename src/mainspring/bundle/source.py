@@ -45,11 +45,13 @@ def pack(source: Path, into: IO[bytes]) -> int:
 
 
 def unpack(archive: Path, into: Path, max_bytes: int = _MAX_UNPACKED, max_files: int = _MAX_FILES) -> None:
-    """Unpack what `pack` made into the new directory `into`; on any error nothing is left there.
+    """Unpack what `pack` made into `into`, a directory that is new or empty; on any error it is removed.
 
     Trusts nothing: absolute and climbing names, links that lead out, devices and bombs raise BundleError.
     """
-    into.mkdir(parents=True)
+    into.mkdir(parents=True, exist_ok=True)
+    if any(into.iterdir()):
+        raise FileExistsError(f"{into} is not empty")
     try:
         with tarfile.open(archive, mode="r|gz", tarinfo=_Member) as tar:
             _extract(tar, into, max_bytes, max_files)

@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+_SOURCE = os.getcwd()
 
 
 class TargetError(Exception):
@@ -77,10 +78,13 @@ def _own(cls: type, method: str) -> bool:
 
 
 def format_error(error: BaseException) -> str:
-    """The traceback as the author should read it: without the frames that are ours or the import system's."""
+    """The traceback as the author should read it: without frames of ours, paths from the model's top."""
     shown = traceback.TracebackException.from_exception(error, capture_locals=False)
     _strip(shown, set())
-    return "".join(shown.format())
+    text = "".join(shown.format())
+    for folder in (_SOURCE, sys.prefix):
+        text = text.replace(f'File "{folder}/', 'File "')
+    return text
 
 
 def _strip(shown: traceback.TracebackException, seen: set[int]) -> None:
