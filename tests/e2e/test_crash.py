@@ -43,7 +43,9 @@ def ended(server: Server, prediction_id: str, limit_s: float = 60) -> dict[str, 
         found: dict[str, Any] = call(server, "GET", f"/v1/predictions/{prediction_id}")
         if found["status"] in TERMINAL:
             return found
-        assert time.monotonic() < until, f"{prediction_id} is {found['status']}\n{server.log.read_text()[-3000:]}"
+        assert time.monotonic() < until, (
+            f"{prediction_id} is {found['status']}\n{server.log.read_text()[-3000:]}"
+        )
         time.sleep(0.02)
 
 

@@ -219,10 +219,10 @@ def _deadline(request: Request, body: CreateBody, now: datetime) -> str | None:
     if found is None or not any(found.groups()):
         raise InvalidRequest("Cancel-After must be a duration like 30s, 5m or 1h30m")
     hours, minutes, seconds, bare = (int(g or 0) for g in found.groups())
-    duration = timedelta(hours=hours, minutes=minutes, seconds=seconds + bare)
-    if not timedelta(seconds=5) <= duration <= timedelta(hours=24):
+    duration_s = hours * 3600 + minutes * 60 + seconds + bare
+    if not 5 <= duration_s <= 86_400:
         raise InvalidRequest("Cancel-After must be between 5s and 24h")
-    return rfc3339(now + duration)
+    return rfc3339(now + timedelta(seconds=duration_s))
 
 
 def _events(body: CreateBody) -> str | None:

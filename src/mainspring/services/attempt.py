@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Callable, Sequence
-from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from mainspring.cogclient import CogClient, Completed, Event, Log, Output
+from mainspring.cogclient import AtCapacity, CogClient, Completed, Event, Log, Output
 from mainspring.core.errors import InstanceLost
 from mainspring.core.ids import parse_time, rfc3339
 from mainspring.core.prediction import Outcome, Prediction, Status, metrics_of
@@ -83,7 +83,8 @@ class Attempt:
         self._canceled = True
         if self._limit is not None:
             self._limit.reschedule(asyncio.get_running_loop().time() + self._desk.settings.cancel_grace_s)
-        await self._stage.client.cancel(self.prediction.id)
+        with contextlib.suppress(InstanceLost):
+            await self._stage.client.cancel(self.prediction.id)
 
     def leavings(self) -> list[Path]:
         """Directories that the attempt is done with."""
@@ -92,8 +93,9 @@ class Attempt:
     async def _run(self) -> Outcome:
         try:
             async with asyncio.timeout(self._desk.settings.run_timeout_s) as self._limit:
-                body = await self._body()
-                return await self._converse(body)
+                return await self._converse(await self._body())
+        except AtCapacity as error:
+            raise InstanceLost("The model still works on what it was to give up.") from error
         except TimeoutError:
             self.stuck = True
             if self._canceled:
@@ -109,7 +111,7 @@ class Attempt:
         return await self._desk.inputs.prepare(prediction, stage.inputs.file_fields, stage.instance.inbox)
 
     async def _converse(self, body: bytes) -> Outcome:
-        async with aclosing(self._stage.client.run(self.prediction.id, body)) as batches:
+        async with contextlib.aclosing(self._stage.client.run(self.prediction.id, body)) as batches:
             async for events in batches:
                 done = await self._pass_on(events)
                 if done is not None:

@@ -158,8 +158,10 @@ class Driver:
         assert self._client is not None
         try:
             health = await self._client.health()
-        except InstanceLost:
+        except (InstanceLost, TimeoutError):
             return False
+        if health.worker_lost:
+            raise SetupFailed(f"Model setup failed: {health.error}")
         if health.status == "SETUP_FAILED":
             raise SetupFailed(f"Model setup failed: {health.error or health.logs}".strip())
         return health.status in ("READY", "BUSY", "UNHEALTHY")

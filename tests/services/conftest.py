@@ -1,0 +1,131 @@
+"""A whole platform in this process; only the model is a fake, at Cog's HTTP edge."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from mainspring.core.ids import rfc3339
+from mainspring.database.hints import Hints
+from mainspring.platform import Platform
+from mainspring.records.catalog import Model, Version
+from mainspring.settings import Settings
+from mainspring.testing import FakeCog, FakeLauncher
+
+TOKEN = "ms_0123456789abcdefghijklmnopqrstuvwxyzA"
+INPUT = {
+    "type": "object",
+    "properties": {
+        "text": {"type": "string", "x-order": 0},
+        "key": {"type": "string", "format": "password", "x-cog-secret": True, "x-order": 1},
+    },
+}
+TEXT = {"components": {"schemas": {"Input": INPUT, "Output": {"type": "string"}}}}
+PIECES = {
+    "type": "array",
+    "items": {"type": "string"},
+    "x-cog-array-type": "iterator",
+    "x-cog-array-display": "concatenate",
+}
+STREAM = {"components": {"schemas": {"Input": INPUT, "Output": PIECES}}}
+
+
+class House:
+    """The platform, its fake models and a client."""
+
+    def __init__(self, platform: Platform, launcher: FakeLauncher) -> None:
+        self.platform = platform
+        self.launcher = launcher
+        transport = httpx.ASGITransport(platform.app())  # type: ignore[arg-type]
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        self.http = httpx.AsyncClient(transport=transport, base_url="http://here/v1", headers=headers)
+
+    async def add_model(self, name: str = "m", *, slots: int = 1, openapi: Any = TEXT, **more: Any) -> str:
+        """A model with one version."""
+        now = rfc3339(self.platform.janitor._now())
+        await self.platform.catalog.create_model(
+            Model(owner="me", name=name, visibility="public", hardware="cpu", created_at=now, **more)
+        )
+        version = Version(
+            model=f"me/{name}",
+            id=(name.encode().hex() + "0" * 64)[:64],
+            created_at=now,
+            cog_version="0.23.1",
+            openapi_schema=openapi,
+            predictor="predict.py:Predictor",
+            slots=slots,
+            gpu=False,
+            env={},
+            source="s",
+            environment="e",
+        )
+        await self.platform.catalog.register_version(f"me/{name}", version)
+        return f"me/{name}"
+
+    async def create(self, model: str, wait: bool = False, **headers: str) -> dict[str, Any]:
+        """A new prediction, ended when wait is set."""
+        if wait:
+            headers["Prefer"] = "wait=30"
+        reply = await self.http.post(
+            f"/models/{model}/predictions", json={"input": {"text": "hi"}}, headers=headers, timeout=60
+        )
+        assert reply.status_code == 201, reply.text
+        made: dict[str, Any] = reply.json()
+        return made
+
+    async def get(self, made: dict[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = (await self.http.get(f"/predictions/{made['id']}")).json()
+        return found
+
+    async def until(self, made: dict[str, Any], *statuses: str) -> dict[str, Any]:
+        """The prediction once it has one of the statuses."""
+
+        async def look() -> dict[str, Any] | None:
+            found = await self.get(made)
+            return found if found["status"] in statuses else None
+
+        return await eventually(look)
+
+
+def gated(gate: asyncio.Event) -> FakeCog:
+    """A model whose runs wait on gate."""
+    cog = FakeCog()
+    cog.gate = gate
+    return cog
+
+
+async def eventually(look: Callable[[], Awaitable[Any]], limit_s: float = 10) -> Any:
+    """What look gives once it gives something."""
+    async with asyncio.timeout(limit_s):
+        while not (found := await look()):
+            await asyncio.sleep(0.005)
+    return found
+
+
+Open = Callable[..., Awaitable[House]]
+
+
+@pytest.fixture
+async def open_house(tmp_path: Path) -> AsyncIterator[Open]:
+    opened: list[House] = []
+
+    async def open_one(*, hints: bool = True, make: Any = None, **settings: Any) -> House:
+        launcher = FakeLauncher(tmp_path / "instances", make)
+        given = Settings(data=tmp_path, account="me", **{"cancel_grace_s": 0.2, **settings})
+        platform = Platform(given, launcher=launcher, hints=Hints(enabled=hints))
+        await platform.first_token(TOKEN)
+        await platform.start()
+        house = House(platform, launcher)
+        opened.append(house)
+        return house
+
+    yield open_one
+    for house in opened:
+        await house.http.aclose()
+        await house.platform.stop(0)
+        await house.launcher.close()
