@@ -99,11 +99,13 @@ async def test_a_model_that_does_not_let_go_is_replaced(open_house: Open) -> Non
     stubborn = True
 
     async def swallows(run: Run) -> object:
-        while stubborn:
+        nonlocal stubborn
+        if stubborn:
             try:
                 await asyncio.Event().wait()
             except asyncio.CancelledError:
-                continue
+                stubborn = False
+                await asyncio.Event().wait()
         return "well"
 
     house = await open_house(make=lambda spec: FakeCog(swallows))
@@ -112,7 +114,6 @@ async def test_a_model_that_does_not_let_go_is_replaced(open_house: Open) -> Non
     await house.until(made, "processing")
     await house.http.post(f"/predictions/{made['id']}/cancel")
     await house.until(made, "canceled")
-    stubborn = False
     assert (await house.create(model, wait=True))["output"] == "well"
     assert len(house.launcher.launches) == 2
 
