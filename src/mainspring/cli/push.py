@@ -109,7 +109,7 @@ async def _push(client: Client, parcel: Parcel) -> None:
 
 
 def _pack(directory: Path, out: IO[bytes]) -> None:
-    from mainspring.bundle.source import pack  # type: ignore[import-not-found,unused-ignore]
+    from mainspring.bundle.source import pack
 
     pack(directory, out)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from mainspring.platform import Announcement  # type: ignore[import-not-found,unused-ignore]
+    from mainspring.platform import Announcement
     from mainspring.settings import Settings
 
 
@@ -76,7 +76,7 @@ def serve(
     }
     given |= {"durable": durable, "isolate": isolate, "private_urls": private_urls, "log_level": log_level}
     settings = _with_pushes(load_settings(config, **given), push or [])
-    from mainspring.platform import serve as start  # type: ignore[import-not-found,unused-ignore]
+    from mainspring.platform import serve as start
 
     raise typer.Exit(start(settings, announce=announce))
 
