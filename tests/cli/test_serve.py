@@ -42,7 +42,7 @@ def test_options_win_over_the_environment_and_the_file(
     assert cli("serve", *given).exit_code == 3
     [settings] = started
     assert (settings.port, settings.tls_port, settings.account) == (4, 3, "ada")
-    assert (settings.durable, settings.data) == (True, Path("d"))
+    assert (settings.durable, settings.data) == (True, home.resolve() / "d")
     assert settings.bundled == f"/first:{home.resolve() / 'project'}"
 
 
