@@ -44,13 +44,8 @@ def server(_listening: tuple[Starlette, str], monkeypatch: pytest.MonkeyPatch) -
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty home and working directory, and no variable of the one who runs the tests."""
-    for name in (
-        "MAINSPRING_URL",
-        "MAINSPRING_TOKEN",
-        "MAINSPRING_DATA",
-        "SSL_CERT_FILE",
-        "REQUESTS_CA_BUNDLE",
-    ):
+    ours = ("MAINSPRING_URL", "MAINSPRING_TOKEN", "MAINSPRING_DATA")
+    for name in (*ours, "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"):
         monkeypatch.delenv(name, raising=False)
     here = tmp_path / "here"
     here.mkdir()

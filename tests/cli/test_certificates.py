@@ -86,7 +86,7 @@ def test_keys_are_private_and_lives_are_bounded(tmp_path: Path) -> None:
 
 def test_a_second_start_changes_nothing_and_needs_no_cryptography(tmp_path: Path) -> None:
     made = ensure_certificates(tmp_path, NAMES)
-    before = {p: p.read_bytes() for p in tmp_path.iterdir()}
+    before = {p: p.read_bytes() for p in tmp_path.glob("*.pem")}
     code = (
         "import sys; from pathlib import Path; from mainspring.services.certificates import ensure_certificates;"
         f"ensure_certificates(Path({str(tmp_path)!r}), {NAMES[:2]!r}); print('cryptography' in sys.modules)"
@@ -96,7 +96,7 @@ def test_a_second_start_changes_nothing_and_needs_no_cryptography(tmp_path: Path
         [sys.executable, "-c", code], env=source, capture_output=True, text=True, check=True
     )
     assert done.stdout == "False\n"
-    assert {p: p.read_bytes() for p in tmp_path.iterdir()} == before
+    assert {p: p.read_bytes() for p in tmp_path.glob("*.pem")} == before
     handshake(made, "localhost")
 
 

@@ -14,13 +14,8 @@ from mainspring.services.certificates import ensure_certificates
 
 Cli = Callable[..., Result]
 NAMES = [
-    "MAINSPRING_URL",
-    "MAINSPRING_TOKEN",
-    "REPLICATE_BASE_URL",
-    "REPLICATE_API_TOKEN",
-    "SSL_CERT_FILE",
-    "REQUESTS_CA_BUNDLE",
-    "NODE_EXTRA_CA_CERTS",
+    *("MAINSPRING_URL", "MAINSPRING_TOKEN", "REPLICATE_BASE_URL", "REPLICATE_API_TOKEN"),
+    *("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"),
 ]
 
 
@@ -46,7 +41,7 @@ def test_a_shell_takes_every_line(cli: Cli, data: Path, monkeypatch: pytest.Monk
     found = in_shell(cli("env", "--data", str(data)).stdout)
     bundle, ca = str(data / "ca-bundle.pem"), str(data / "ca.pem")
     url = "https://127.0.0.1:8586"
-    assert found == dict(zip(NAMES, [url, "ms_abc", url, "ms_abc", bundle, bundle, ca], strict=True))
+    assert found == dict(zip(NAMES, [url, "ms_abc", url, "ms_abc", bundle, bundle, bundle, ca], strict=True))
     assert Path(bundle).read_text().startswith(Path(ca).read_text().strip())
 
 
@@ -56,6 +51,17 @@ def test_plain_lines_are_the_same_values(cli: Cli, data: Path, monkeypatch: pyte
     assert dict(line.split("=", 1) for line in plain.splitlines()) == in_shell(
         cli("env", "--data", str(data)).stdout
     )
+
+
+def test_an_authority_that_node_was_told_of_is_not_lost(
+    cli: Cli, data: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = ensure_certificates(home / "theirs", ["localhost"]).ca_file
+    monkeypatch.setenv("NODE_EXTRA_CA_CERTS", str(theirs))
+    monkeypatch.setenv("SSL_CERT_FILE", str(theirs))
+    named = Path(in_shell(cli("env", "--data", str(data)).stdout)["NODE_EXTRA_CA_CERTS"]).read_text()
+    assert theirs.read_text() in named
+    assert (data / "ca.pem").read_text() in named
 
 
 def test_without_tls_no_authority_is_named(cli: Cli, data: Path) -> None:

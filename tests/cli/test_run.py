@@ -256,6 +256,13 @@ def test_terminal_escapes_of_a_model_are_not_passed_to_a_terminal() -> None:
     assert printable("a\x1b[31mred\x1b[0m\x1b]0;title\x07 \x9b2Jb\r\nc\td\x08") == "ared 2Jb\nc\td"
 
 
+def test_a_log_is_split_where_a_line_is_written_over() -> None:
+    from mainspring.cli.progress import split_log
+
+    assert split_log("\r 0%\nstep\n\r 50%\r 100%\r\n\nend\n") == [" 0%", "step", " 50%", " 100%", "", "end"]
+    assert split_log("") == []
+
+
 def test_progress_lines_are_recognised() -> None:
     from mainspring.cli.progress import read_progress
 

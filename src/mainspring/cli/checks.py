@@ -52,7 +52,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
 
 
 def _pythons() -> Finding:
-    from mainspring.bundle.interpreters import Interpreters  # type: ignore[import-not-found,unused-ignore]
+    from mainspring.bundle.interpreters import Interpreters
 
     versions = asyncio.run(Interpreters().versions())
     if not versions:
@@ -104,7 +104,7 @@ def _read_memory() -> tuple[int, int]:
 
 
 def _gpus() -> Finding:
-    import pynvml  # type: ignore[import-untyped]
+    import pynvml
 
     try:
         pynvml.nvmlInit()
@@ -151,7 +151,7 @@ def _nvidia_cards() -> bool:
 
 
 def _isolation() -> Finding:
-    from mainspring.launchers.isolation import probe  # type: ignore[import-not-found,unused-ignore]
+    from mainspring.launchers.isolation import probe
 
     found = probe()
     if found.level == "full":

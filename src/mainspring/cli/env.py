@@ -85,11 +85,10 @@ class Access:
         """The environment variables in the order to show them."""
         found: dict[str, str | Path | None] = {"MAINSPRING_URL": self.url, "MAINSPRING_TOKEN": self.token}
         found |= {"REPLICATE_BASE_URL": self.url, "REPLICATE_API_TOKEN": self.token}
-        found |= {
-            "SSL_CERT_FILE": self.bundle,
-            "REQUESTS_CA_BUNDLE": self.bundle,
-            "NODE_EXTRA_CA_CERTS": self.ca,
-        }
+        found |= dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"), self.bundle)
+        # Node.js takes one extra file: one that somebody else named must not be lost to ours.
+        named = os.environ.get("NODE_EXTRA_CA_CERTS")
+        found["NODE_EXTRA_CA_CERTS"] = self.ca if not named or named == str(self.ca) else self.bundle
         return {name: str(value) for name, value in found.items() if value}
 
 

@@ -28,6 +28,12 @@ def read_progress(line: str) -> int | None:
     return int(found[1]) if found else None
 
 
+def split_log(text: str) -> list[str]:
+    """The lines of a log; what was written over the line before, with a carriage return, is a line of its own."""
+    lines = re.split(r"\n?\r\n?|\n", text.removeprefix("\r"))
+    return lines if lines[-1] else lines[:-1]
+
+
 class Screen:
     """Shows a prediction: progress and logs on stderr, its text on stdout as it comes.
 
@@ -36,6 +42,7 @@ class Screen:
 
     def __init__(self) -> None:
         self.shown_text = ""
+        self.line_open = False
         self._console = stderr_console()
         self._logged = 0
         self._live: Progress | None = None
@@ -67,20 +74,22 @@ class Screen:
         if sys.stdout.isatty():
             self._stop()
         self.shown_text += chunk
+        self.line_open = not self.shown_text.endswith("\n")
         result(chunk, newline=False)
 
     def _log(self, logs: str, ended: bool) -> None:
         if len(logs) < self._logged:
             self._logged = 0  # started again: its logs begin anew
         end = len(logs) if ended else logs.rfind("\n") + 1
-        lines = logs[self._logged : end].splitlines() if end > self._logged else []
-        if lines and self.shown_text and sys.stdout.isatty() and not self.shown_text.endswith("\n"):
-            self._console.print()
+        lines = split_log(logs[self._logged : end])
+        if lines and self.line_open and sys.stdout.isatty():
+            result("")
+            self.line_open = False
         for line in lines:
             percent = read_progress(line)
             if percent is not None and self._live:
                 self._live.update(self._live.task_ids[0], total=100, completed=percent)
-            else:
+            elif percent is None or not self._console.is_terminal:
                 self._console.print(printable(line), style="dim", soft_wrap=True)
         self._logged = max(self._logged, end)
 

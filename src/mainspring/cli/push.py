@@ -109,7 +109,7 @@ async def _push(client: Client, parcel: Parcel) -> None:
 
 
 def _pack(directory: Path, out: IO[bytes]) -> None:
-    from mainspring.bundle.source import pack  # type: ignore[import-not-found,unused-ignore]
+    from mainspring.bundle.source import pack
 
     pack(directory, out)
 
@@ -165,15 +165,15 @@ class _Screen:
     def __enter__(self) -> _Screen:
         from rich.progress import (
             BarColumn,
-            DownloadColumn,
             Progress,
             SpinnerColumn,
+            TaskProgressColumn,
             TextColumn,
             TimeElapsedColumn,
         )
 
         if self._console.is_terminal:
-            columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(24), DownloadColumn())
+            columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(24), TaskProgressColumn())
             self._live = Progress(*columns, TimeElapsedColumn(), console=self._console, transient=True)
             self._live.add_task("", total=None)
             self._live.start()
@@ -186,7 +186,8 @@ class _Screen:
     def say(self, what: str) -> None:
         """What goes on now."""
         if self._live:
-            self._live.update(self._live.task_ids[0], description=what)
+            self._live.remove_task(self._live.task_ids[0])
+            self._live.add_task(what, total=None)
 
     def sent(self, sent: int, size: int) -> None:
         """How much of the upload is done, in bytes."""

@@ -183,19 +183,18 @@ async def _show(
 
         result(json.dumps({**final, "output": output}, indent=2, ensure_ascii=False, default=str))
     else:
-        _finish_text(as_text(output, schema) if output is not None else "", screen.shown_text)
+        _finish_text(as_text(output, schema) if output is not None else "", screen)
     if final["status"] != "succeeded":
         await _explain(final)
 
 
-def _finish_text(whole: str, shown: str) -> None:
-    if whole.startswith(shown):
-        rest = whole[len(shown) :]
-    else:
+def _finish_text(whole: str, screen: Screen) -> None:
+    rest = whole[len(screen.shown_text) :]
+    if not whole.startswith(screen.shown_text):
         tell("\nIt was run again; this is its whole output:")
         rest = whole
-    if whole or shown:
-        result(rest, newline=not whole.endswith("\n"))
+    if rest or screen.line_open:
+        result(rest, newline=not rest.endswith("\n"))
 
 
 async def _explain(final: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from mainspring.platform import Announcement  # type: ignore[import-not-found,unused-ignore]
+    from mainspring.platform import Announcement
     from mainspring.settings import Settings
 
 
@@ -75,17 +75,18 @@ def serve(
         "account": account,
     }
     given |= {"durable": durable, "isolate": isolate, "private_urls": private_urls, "log_level": log_level}
-    settings = _with_pushes(load_settings(config, **given), push or [])
-    from mainspring.platform import serve as start  # type: ignore[import-not-found,unused-ignore]
+    settings = _from_here(load_settings(config, **given), push or [])
+    from mainspring.platform import serve as start
 
     raise typer.Exit(start(settings, announce=announce))
 
 
-def _with_pushes(settings: Settings, directories: list[Path]) -> Settings:
+def _from_here(settings: Settings, pushes: list[Path]) -> Settings:
+    """The settings with absolute paths, as models run in directories of their own, and with these pushes added."""
     from dataclasses import replace
 
-    named = [*filter(None, settings.bundled.split(":")), *(str(d.resolve()) for d in directories)]
-    return replace(settings, bundled=":".join(named))
+    named = [*filter(None, settings.bundled.split(":")), *(str(d.resolve()) for d in pushes)]
+    return replace(settings, data=settings.data.resolve(), bundled=":".join(named))
 
 
 def announce(announcement: Announcement) -> None:

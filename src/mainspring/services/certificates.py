@@ -95,7 +95,8 @@ def local_names(*hosts: str) -> list[str]:
 def bundle_with_system_cas(ca_file: Path, out: Path, environ: Mapping[str, str] = os.environ) -> Path:
     """Writes to `out` the authorities that this machine trusts, and ours; for clients that read only one file.
 
-    The machine's are those of SSL_CERT_FILE or REQUESTS_CA_BUNDLE, else the system's, else certifi's. Returns `out`.
+    The machine's are those of SSL_CERT_FILE, REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE, else the system's, else certifi's.
+    Returns `out`.
     """
     theirs: list[str] = []
     for source in _bundles(out, environ):
@@ -110,7 +111,7 @@ def bundle_with_system_cas(ca_file: Path, out: Path, environ: Mapping[str, str] 
 
 
 def _bundles(out: Path, environ: Mapping[str, str]) -> Iterator[Path]:
-    named = (environ.get("SSL_CERT_FILE"), environ.get("REQUESTS_CA_BUNDLE"))
+    named = (environ.get(name) for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"))
     default = ssl.get_default_verify_paths()
     for name in (*named, default.openssl_cafile, *_SYSTEM_BUNDLES):
         # Our own bundle, named by an earlier `mainspring env`, is no source: it could only keep what is outdated.
