@@ -15,6 +15,7 @@ class Predictor(BasePredictor):
         print("loading weights")
         sys.stderr.write("to stderr\\n")
         if os.environ.get("BAD_SETUP"):
+            time.sleep(float(os.environ["BAD_SETUP"]))
             raise RuntimeError("no weights")
 
     def predict(self, do: str = Input(default=""), arg: str = Input(default=None)) -> str:

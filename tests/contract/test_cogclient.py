@@ -195,7 +195,8 @@ async def test_the_metric_of_live_chunks_is_not_shown() -> None:
 
 
 async def test_health_tells_the_author_s_lines_only() -> None:
-    logs = "[coglet] coglet 0.23.1\n[coglet::setup] loading\ngoes on\n[coglet::worker] x\n[coglet::setup] loaded\n"
+    logs = "[coglet] coglet 0.23.1\n[coglet::setup] loading\ngoes on\n[coglet::worker] x\n"
+    logs += "[coglet::setup] loaded\n"
     async with FakeCog(setup_logs=logs) as cog:
         client = CogClient(cog.address)
         assert (await client.health()).logs == "loading\ngoes on\nloaded\n"

@@ -15,7 +15,9 @@ _INFRASTRUCTURE = re.compile(
     r"Worker crashed|Failed to send request|Failed to create (input|output) dir|"
     r"protocol error|Slot socket|Slot poisoned"
 )
-_PREFIXES = re.compile(r"^(?:(?:worker setup failed|[Ss]etup failed|(?:Async )?[Pp]rediction failed): )+")
+_PREFIXES = re.compile(
+    r"^(?:(?:worker setup failed(?: \(slot [^)]*\))?|[Ss]etup failed|(?:Async )?[Pp]rediction failed): )+"
+)
 _CLASS_NAME = re.compile(r"^([A-Za-z_][\w.<>]*)(?:: |$)")
 _PROCESS_EXITS = ("SystemExit", "KeyboardInterrupt")
 

@@ -157,8 +157,8 @@ def fence(
         *interpreter_roots(spec.environment),
         *([str(adapter.parent)] if adapter else []),
     ]
-    needed = [*own, str(workdir), str(BOOT.parent)]
-    arguments = [f"layers={isolation.layers}"]
+    needed = [*own, str(BOOT.parent)]
+    arguments = [f"layers={isolation.layers}", f"own={workdir}"]
     if isolation.private_tmp:
         arguments += [f"cover=/tmp:{workdir / 'tmp'}", *(f"kept={os.path.realpath(path)}" for path in needed)]
     if isolation.level == "mounts":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -59,15 +60,16 @@ def _environment(pid: str) -> bytes:
         return b""
 
 
-def kill_marked(prefix: str, rounds: int = 20) -> int:
-    """SIGKILL until none is left, as a process may fork between look and shot; returns how many were shot."""
-    total = 0
+def kill_marked(prefix: str, rounds: int = 100) -> int:
+    """SIGKILL until none is left, as one may fork between look and shot; returns how many. Blocks."""
+    shot: set[int] = set()
     for _ in range(rounds):
-        killed = sum(_kill(process.pid) for process, _mark in marked(prefix))
-        if not killed:
+        found = [process.pid for process, _mark in marked(prefix) if _kill(process.pid)]
+        if not found:
             break
-        total += killed
-    return total
+        shot.update(found)
+        time.sleep(0.002)
+    return len(shot)
 
 
 def _kill(pid: int) -> bool:

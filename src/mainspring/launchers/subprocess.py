@@ -66,8 +66,8 @@ class SubprocessLauncher:
     Launch from the main thread: children die with the thread that made them. root: directory for the
     instances' own directories, on the data disk. isolate: `auto` takes what the machine offers, `require`
     refuses to launch unless models see only their own files, `off` fences nothing in. hidden: what no model
-    may read although it may lie in a readable place. adapter: a module with a class `Predictor` that stands before the user's; it
-    finds the user's reference in MAINSPRING_PREDICTOR.
+    may read although it may lie in a readable place. adapter: a module with a class `Predictor` that stands
+    before the user's; it finds the user's reference in MAINSPRING_PREDICTOR.
     """
 
     def __init__(

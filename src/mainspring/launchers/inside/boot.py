@@ -1,7 +1,8 @@
 """Becomes one instance: fenced in first, then the unmodified Cog server, in a single interpreter.
 
 Arguments are `key=value`: parent, port, predictor, nofile, layers (of "mounts,landlock"), and any number of
-read, write, unlisted, device, kept, and cover (`directory:stand-in`). What a model sees comes by the
+read, write, unlisted, device, kept, and cover (`directory:stand-in`), with own the directory
+that stays writable. What a model sees comes by the
 environment. Python 3.10 or newer, standard library only. `probe=1` applies the layers and prints "ok" instead
 of serving.
 """
@@ -49,7 +50,7 @@ def _fence(given: dict[str, list[str]]) -> None:
         sandbox.enter_mount_namespace()
         for pair in given.get("cover", []):
             target, _, stand_in = pair.partition(":")
-            sandbox.cover(target, stand_in, given.get("kept", []))
+            sandbox.cover(target, stand_in, given.get("kept", []), given["own"][0])
         sandbox.private_memory()
     if "landlock" in layers:
         rights = {

@@ -12,7 +12,16 @@ import os
 import stat
 
 _CLONE_NEWNS, _CLONE_NEWUSER = 0x00020000, 0x10000000
-_MS_NOSUID, _MS_NODEV, _MS_BIND, _MS_REC, _MS_PRIVATE = 2, 4, 0x1000, 0x4000, 1 << 18
+_MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_REMOUNT, _MS_BIND, _MS_REC, _MS_PRIVATE = (
+    1,
+    2,
+    4,
+    32,
+    0x1000,
+    0x4000,
+    1 << 18,
+)
+_MS_RELATIME, _ST_RELATIME, _ST_SAME_AS_MS = 1 << 21, 4096, 2 | 4 | 8 | 1024 | 2048
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
 _SIGKILL = 9
 _LANDLOCK_CREATE, _LANDLOCK_ADD, _LANDLOCK_RESTRICT = 444, 445, 446
@@ -82,17 +91,25 @@ def enter_mount_namespace() -> None:
     _mount(None, "/", None, _MS_REC | _MS_PRIVATE)
 
 
-def cover(target: str, stand_in: str, kept: list[str]) -> None:
-    """Put the directory `stand_in` where `target` is; paths in `kept` that lie under target stay."""
+def cover(target: str, stand_in: str, kept: list[str], own: str) -> None:
+    """Put `stand_in` where `target` is; of what lies there, `kept` stays to read and `own` to write."""
     target = os.path.realpath(target)
     if not os.path.isdir(target):
         return
-    for path in kept:
+    for path in [*kept, own]:
         if path.startswith(target + "/"):
             place = stand_in + path[len(target) :]
             os.makedirs(place, mode=0o700, exist_ok=True)
             _mount(path, place, None, _MS_BIND | _MS_REC)
+            if path != own:
+                _mount(None, place, None, _MS_BIND | _MS_REMOUNT | _MS_RDONLY | _present_flags(place))
     _mount(stand_in, target, None, _MS_BIND | _MS_REC)
+
+
+def _present_flags(path: str) -> int:
+    """Flags of a mount that an unprivileged remount has to repeat."""
+    flags = os.statvfs(path).f_flag
+    return (flags & _ST_SAME_AS_MS) | (_MS_RELATIME if flags & _ST_RELATIME else 0)
 
 
 def private_memory(target: str = "/dev/shm") -> None:
