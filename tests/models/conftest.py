@@ -1,0 +1,66 @@
+"""The models that come with the platform, each served by an unmodified coglet."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from mainspring.bundle import Environment, Environments, read_config
+
+from .serving import MODELS, Serve, Served, running
+
+WANTED = "MAINSPRING_TEST_MODELS"
+KEPT = "MAINSPRING_TEST_ENVIRONMENTS"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", f"models: downloads a real model; runs only with {WANTED}=1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if os.environ.get(WANTED) != "1":
+        for item in items:
+            if item.get_closest_marker("models"):
+                item.add_marker(pytest.mark.skip(reason=f"downloads a model; set {WANTED}=1 to run it"))
+
+
+@pytest.fixture(scope="session")
+def environments(tmp_path_factory: pytest.TempPathFactory) -> Environments:
+    kept = os.environ.get(KEPT)
+    return Environments(Path(kept) if kept else tmp_path_factory.mktemp("environments"))
+
+
+@pytest.fixture
+async def serve(environments: Environments, tmp_path: Path) -> AsyncIterator[Serve]:
+    """Builds a model's environment, describes it, and serves it until the test ends."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def start(name: str) -> Served:
+            folder = tmp_path / name
+            shutil.copytree(MODELS / name, folder, ignore=shutil.ignore_patterns("__pycache__"))
+            config = read_config(folder)
+            environment = await environments.ensure(config, folder, print)
+            return await stack.enter_async_context(running(folder, environment, config.predict))
+
+        yield start
+
+
+@pytest.fixture
+async def serve_here(tmp_path: Path) -> AsyncIterator[Serve]:
+    """As `serve`, in the environment that runs the tests: for a model that needs only Cog."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def start(name: str) -> Served:
+            folder = tmp_path / name
+            shutil.copytree(MODELS / name, folder, ignore=shutil.ignore_patterns("__pycache__"))
+            here = Environment(Path(sys.prefix), "", "", "", "0.23.1")
+            predict = read_config(folder).predict
+            return await stack.enter_async_context(running(folder, here, predict))
+
+        yield start
