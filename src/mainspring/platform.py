@@ -9,7 +9,7 @@ import signal
 import socket
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -175,6 +175,7 @@ def serve(settings: Settings, *, announce: Callable[[Announcement], None]) -> in
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
+    settings = replace(settings, data=settings.data.resolve())
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     chosen = os.environ.pop("MAINSPRING_TOKEN", None)
     uvloop: Any = None

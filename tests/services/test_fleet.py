@@ -68,8 +68,7 @@ async def test_a_restart_ends_what_was_left_and_runs_it_again(open_house: Open) 
     made = await house.create(await house.add_model())
     await house.until(made, "processing")
     left = (await house.platform.instances.live())[0]
-    for task in [*house.platform._loops, *house.platform.director._tasks.values()]:
-        task.cancel()
+    await house.platform.database.close()
     later = await open_house()
     assert later.launcher.reaped == [left.pid]
     assert (await later.until(made, "succeeded"))["output"] == "hi"
