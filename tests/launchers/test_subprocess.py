@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,10 +45,13 @@ class Instance:
             assert self.launcher.alive(self.launched), self.launcher.setup_logs(self.launched)
             await asyncio.sleep(0.005)
 
-    async def call(self, do: str, arg: str = "") -> str:
+    async def call(self, do: str, arg: str = "", prediction_id: str = "") -> str:
+        # An id that has only just ended is attached to, and told again, rather than run again.
         client = CogClient(self.launched.address)
         body = json.dumps({"input": {"do": do, "arg": arg}}).encode()
-        last = [event async for events in client.run("p1", body) for event in events][-1]
+        last = [
+            event async for events in client.run(prediction_id or uuid.uuid4().hex, body) for event in events
+        ][-1]
         await client.close()
         assert isinstance(last, Completed)
         return json.loads(bytes(last.output)) if last.output is not None else f"{last.status}: {last.error}"
@@ -149,7 +153,7 @@ async def test_a_fenced_model_reads_nothing_but_its_own(
 @pytest.mark.skipif(not probe().private_tmp, reason=probe().reason)
 async def test_tmp_is_the_instance_s_own_and_is_tidied(tmp_path: Path) -> None:
     async with booted(tmp_path) as instance:
-        await instance.call("write", "/tmp/mine")
+        await instance.call("write", "/tmp/mine", "p1")
         assert (instance.launched.workdir / "tmp" / "mine").read_text() == "x"
         assert not Path("/tmp/mine").exists()
         cog = instance.launched.workdir / "tmp/coglet/predictions/p1"
