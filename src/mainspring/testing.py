@@ -321,6 +321,10 @@ class FakeLauncher:
         """Note the pid."""
         self.reaped.append(pid)
 
+    async def sweep(self) -> int:
+        """Nothing of this process outlives it."""
+        return 0
+
     async def close(self) -> None:
         """End all that are left."""
         for instance_id in list(self.cogs):

@@ -95,7 +95,7 @@ def test_models_are_listed_over_all_pages_shown_and_set(server: Double, cli: Cli
     done = cli("model", "set", "acme/hello", "--min-instances", "0", "--visibility", "public")
     assert done.exit_code == 0
     assert server.changed == [
-        ("PATCH", "/v1/models/acme/hello", {"min_instances": 0, "visibility": "public"})
+        ("PATCH", "/v1/models/acme/hello", {"visibility": "public", "scaling": {"min_instances": 0}})
     ]
     assert cli("model", "set", "acme/hello").exit_code == 1
     assert cli("model", "set", "acme/hello", "--visibility", "secret").exit_code == 1

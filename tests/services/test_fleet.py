@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-from mainspring.testing import FakeCog
 from tests.services.conftest import House, Open, eventually, gated
 
 

@@ -61,19 +61,12 @@ def show_model(model: ModelName, as_json: AsJson = False) -> None:
     found = ask(lambda client: client.get(path))
     if as_json:
         return _print_json(found)
-    shown = (
-        "description",
-        "visibility",
-        "run_count",
-        "min_instances",
-        "max_instances",
-        "idle_timeout",
-        "url",
-    )
+    scaling = found.get("scaling") or {}
+    shown = {name: found.get(name) for name in ("description", "visibility", "run_count", "url")} | scaling
     result(printable(f"{found['owner']}/{found['name']}"))
-    for name in shown:
-        if found.get(name) is not None:
-            result(printable(f"  {name.replace('_', ' '):<15}{found[name]}"))
+    for name, value in shown.items():
+        if value is not None:
+            result(printable(f"  {name.replace('_', ' '):<15}{value}"))
     return _show_version(model, found.get("latest_version"))
 
 
@@ -103,19 +96,18 @@ def set_model(
 
     if visibility not in (None, "public", "private"):
         raise CliError(f"--visibility must be public or private, not {visibility!r}.")
-    given = {"min_instances": min_instances, "max_instances": max_instances, "idle_timeout": idle_timeout}
-    changes = {
-        k: v
-        for k, v in (given | {"visibility": visibility, "description": description}).items()
-        if v is not None
-    }
+    scaling = {"min_instances": min_instances, "max_instances": max_instances, "idle_timeout": idle_timeout}
+    scaling = {k: v for k, v in scaling.items() if v is not None}
+    changes = {"visibility": visibility, "description": description, "scaling": scaling or None}
+    changes = {k: v for k, v in changes.items() if v is not None}
     if not changes:
         raise CliError(
             "There is nothing to change.", "Give at least one setting; see mainspring model set --help."
         )
     path = _path(model)
     ask(lambda client: client.call("PATCH", path, json=changes))
-    tell(f"{model}: " + ", ".join(f"{k.replace('_', ' ')} is now {v}" for k, v in changes.items()))
+    changed = {k: v for k, v in changes.items() if k != "scaling"} | scaling
+    tell(f"{model}: " + ", ".join(f"{k.replace('_', ' ')} is now {v}" for k, v in changed.items()))
 
 
 def _path(model: str) -> str:

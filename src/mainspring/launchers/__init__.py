@@ -75,3 +75,6 @@ class Launcher(Protocol):
 
     async def reap(self, pid: int, pid_started_at: int) -> None:
         """End what an earlier server left behind, if that pid still is that process."""
+
+    async def sweep(self) -> int:
+        """End and remove whatever an earlier server left, before anything is launched; how many processes."""

@@ -69,6 +69,7 @@ class Director:
                 await self._launcher.reap(row.pid, row.pid_started_at)
             now = rfc3339(self._desk.now())
             await self._instances.end(row.id, "the server was gone", row.setup_logs, now)
+        await self._launcher.sweep()
         for instance_id in await self._desk.predictions.running():
             await self._lose(instance_id, "The server stopped while this prediction ran.")
 
