@@ -33,6 +33,7 @@ from mainspring.records.feed import Feed
 from mainspring.records.files import Files
 from mainspring.records.instances import Instances
 from mainspring.records.predictions import Predictions
+from mainspring.records.recent import Recent
 from mainspring.records.vault import Vault
 from mainspring.services.attempt import Desk
 from mainspring.services.autoscaler import Autoscaler
@@ -49,6 +50,7 @@ from mainspring.supervisor import supervise
 from mainspring.web.pages import pages
 
 log = logging.getLogger(__name__)
+_REPEATED_WITHIN_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,7 @@ class Platform:
             predictions=self.predictions,
             files=self.files,
             builder=self.builder,
+            repeats=Recent(ttl_s=_REPEATED_WITHIN_S, size=10_000),
             now=_now,
         )
         return create_app(ctx, pages(ctx))
@@ -175,6 +178,8 @@ def serve(settings: Settings, *, announce: Callable[[Announcement], None]) -> in
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
+    for chatty in ("uvicorn", "uvicorn.error", "asyncio"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     settings = replace(settings, data=settings.data.resolve())
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     chosen = os.environ.pop("MAINSPRING_TOKEN", None)
@@ -284,6 +289,17 @@ def _bind(host: str, port: int) -> socket.socket:
         ) from error
     listener.set_inheritable(False)
     return listener
+
+
+def _also_ipv6(listener: socket.socket) -> list[socket.socket]:
+    """The same port of ::1 when the listener is 127.0.0.1's: "localhost" may mean either."""
+    host, port = listener.getsockname()[:2]
+    if host != "127.0.0.1":
+        return []
+    try:
+        return [_bind("::1", port)]
+    except (MainspringError, OSError):
+        return []
 
 
 def _announcement(

@@ -12,7 +12,7 @@ from tests.e2e.projects import PROJECTS
 from tests.e2e.server import TOKEN, Server
 from tests.e2e.test_crash import call
 
-PROJECTS["spy"] = '''
+PROJECTS["spy"] = """
 import os
 from pathlib import Path as P
 from typing import Any
@@ -39,7 +39,7 @@ class Predictor(BasePredictor):
             "tmp": attempt(lambda: P("/tmp/mine.txt").write_text("x")),
             "variables": sorted(k for k in os.environ if "TOKEN" in k or "SECRET" in k),
         }
-'''
+"""
 
 
 def test_a_model_sees_nothing_of_the_platform(server: Server, pushed: Pushed) -> None:

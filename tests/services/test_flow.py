@@ -249,3 +249,25 @@ async def test_a_deleted_version_does_not_leave_predictions_waiting(open_house: 
     await house.platform.database.write(Statement("DELETE FROM versions", {}))
     house.platform.catalog._recent.forget()
     assert "deleted" in (await house.until(made, "failed"))["error"]
+
+
+async def test_a_repeated_request_of_the_2x_client_makes_no_second_prediction(open_house: Open) -> None:
+    house = await open_house()
+    model = await house.add_model()
+    first = await house.create(model, **{"x-stainless-retry-count": "0"})
+    again = await house.create(model, wait=True, **{"x-stainless-retry-count": "1"})
+    assert (again["id"], again["status"]) == (first["id"], "succeeded")
+    assert (await house.create(model, **{"x-stainless-retry-count": "0"}))["id"] != first["id"]
+
+
+async def test_a_stopping_server_refuses_and_lets_go_of_who_waits(open_house: Open) -> None:
+    house = await open_house(make=lambda spec: FakeCog(status="STARTING"))
+    model = await house.add_model()
+    waiting = asyncio.create_task(house.create(model, wait=True))
+    await eventually(lambda: asyncio.sleep(0, bool(house.launcher.launches)))
+    await house.platform.director.close(0)
+    house.platform.feed.stopping = True
+    house.platform.feed.abandon()
+    assert (await waiting)["status"] == "starting"
+    refused = await house.http.post(f"/models/{model}/predictions", json={"input": {}})
+    assert refused.status_code == 503

@@ -17,6 +17,7 @@ from mainspring.records.catalog import Catalog
 from mainspring.records.feed import Feed
 from mainspring.records.files import Files
 from mainspring.records.predictions import Predictions
+from mainspring.records.recent import Recent
 from mainspring.records.vault import Vault
 from mainspring.services.builder import Builder
 from mainspring.settings import Settings
@@ -24,7 +25,7 @@ from mainspring.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The parts of the platform that the API touches."""
+    """The parts of the platform that the API touches. repeats: predictions by the request that made them."""
 
     settings: Settings
     database: Database
@@ -37,6 +38,7 @@ class Context:
     predictions: Predictions
     files: Files
     builder: Builder
+    repeats: Recent
     now: Callable[[], datetime]
 
 

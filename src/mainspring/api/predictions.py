@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -55,21 +57,22 @@ class CreateBody(msgspec.Struct):
 
 async def create(request: Request) -> Response:
     """POST /predictions: the version is in the body."""
-    account, body = await _asked(request)
+    account, raw = await _asked(request)
+    body = decode(raw, CreateBody)
     if body.version is None and body.model is None:
         raise InvalidInput([InvalidField("required", "", "version is required")])
     version = await _resolve(context(request), account, body.version or body.model or "")
-    return await _create(request, account, version, body)
+    return await _create_once(request, account, version, body, raw)
 
 
 async def create_for_model(request: Request) -> Response:
     """POST /models/{owner}/{name}/predictions: the latest version runs."""
-    account, body = await _asked(request)
+    account, raw = await _asked(request)
     path = f"{request.path_params['owner']}/{request.path_params['name']}"
     version = await _latest(context(request), account, path)
     if version is None:
         raise NotFound
-    return await _create(request, account, version, body)
+    return await _create_once(request, account, version, decode(raw, CreateBody), raw)
 
 
 async def get(request: Request) -> Response:
@@ -114,9 +117,9 @@ async def list_predictions(request: Request) -> Response:
     return reply(page(request, results, next_cursor=found.next, previous_cursor=found.previous))
 
 
-async def _asked(request: Request) -> tuple[Account, CreateBody]:
+async def _asked(request: Request) -> tuple[Account, bytes]:
     account = await authenticate(request)
-    return account, decode(await read_body(request, context(request).settings.max_body), CreateBody)
+    return account, await read_body(request, context(request).settings.max_body)
 
 
 async def _resolve(ctx: Context, account: Account, asked: str) -> Version:
@@ -146,14 +149,29 @@ async def _latest(ctx: Context, account: Account, path: str) -> Version | None:
     return await ctx.catalog.get_version(path, model.latest_version)
 
 
-async def _create(request: Request, account: Account, version: Version, body: CreateBody) -> Response:
+async def _create_once(
+    request: Request, account: Account, version: Version, body: CreateBody, raw: bytes
+) -> Response:
+    """The 2.x Python client repeats a POST that it got no answer to: it gets the prediction that it made."""
+    ctx, count = context(request), request.headers.get("x-stainless-retry-count")
+    if count is None:
+        return await _reply(request, await _create(request, account, version, body), version)
+    key = (account.username, version.model, version.id, hashlib.sha256(raw).digest())
+    known = ctx.repeats.get(key) if count != "0" else None
+    made = await ctx.predictions.get(known) if known else None
+    if made is None:
+        made = await _create(request, account, version, body)
+        ctx.repeats.put(key, made.id)
+    return await _reply(request, made, version)
+
+
+async def _create(request: Request, account: Account, version: Version, body: CreateBody) -> Prediction:
     ctx = context(request)
     if ctx.feed.stopping:
         raise Unavailable("The server is stopping; try again shortly.")
     schema = ctx.catalog.input_schema(version)
     values = schema.validate({} if body.input is None else body.input)
-    wait_s, now = _wait(request), ctx.now()
-    queue = f"{version.model}:{version.id}"
+    now, queue = ctx.now(), f"{version.model}:{version.id}"
     if ctx.feed.waiting(queue) >= ctx.settings.max_queue:
         raise Throttled(f"Request was throttled. The queue of {version.model} is full.", retry_after=5)
     prediction_id = new_id(now)
@@ -173,21 +191,35 @@ async def _create(request: Request, account: Account, version: Version, body: Cr
         created_at=rfc3339(now),
         deadline=_deadline(request, body, now),
     )
-    live = ctx.feed.open(prediction_id)
+    await _enqueue(ctx, prediction)
+    return prediction
+
+
+async def _enqueue(ctx: Context, prediction: Prediction) -> None:
+    """Store it, then wake whoever takes it: an instance that has a free slot, or else the autoscaler."""
+    ctx.feed.open(prediction.id)
     try:
         await ctx.predictions.create(prediction)
     except BaseException:
-        ctx.feed.drop(prediction_id)
+        ctx.feed.drop(prediction.id)
         raise
-    ctx.feed.joined(queue)
-    if not ctx.hints.hint_one(f"queue:{queue}"):
+    ctx.feed.joined(prediction.queue)
+    if not ctx.hints.hint_one(f"queue:{prediction.queue}"):
         ctx.hints.hint("scale")
-    final = await live.ended(wait_s) if wait_s else None
-    files = ctx.catalog.output_kind(version).streams_files
-    headers = {"Location": f"{base_url(request)}/v1/predictions/{prediction_id}"}
+
+
+async def _reply(request: Request, made: Prediction, version: Version) -> Response:
+    """What was made, ended if the client waits for that; what has not ended by then reads as it was made."""
+    ctx, wait_s = context(request), _wait(request)
+    headers = {"Location": f"{base_url(request)}/v1/predictions/{made.id}"}
     if wait_s:
         headers["Preference-Applied"] = f"wait={round(wait_s)}"
-    return reply(render(request, final or prediction, streams_files=files), 201, headers)
+        live = ctx.feed.get(made.id)
+        made = (await live.ended(wait_s) if live else await ctx.predictions.get(made.id)) or made
+    if not made.status.terminal:
+        made = replace(made, status=Status.STARTING)
+    files = ctx.catalog.output_kind(version).streams_files
+    return reply(render(request, made, streams_files=files), 201, headers)
 
 
 def _seal(
