@@ -17,7 +17,8 @@ CONTEXT_TOKENS = 4096
 
 
 def threads() -> int:
-    return int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))
+    """One fewer than the cores: a thread that loses its core holds up all. Past four, a small model gains nothing."""
+    return int(os.environ.get("OMP_NUM_THREADS") or min(4, max(1, len(os.sched_getaffinity(0)) - 1)))
 
 
 def weights_path() -> Path:

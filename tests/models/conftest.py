@@ -46,7 +46,7 @@ async def serve(environments: Environments, tmp_path: Path) -> AsyncIterator[Ser
             shutil.copytree(MODELS / name, folder, ignore=shutil.ignore_patterns("__pycache__"))
             config = read_config(folder)
             environment = await environments.ensure(config, folder, print)
-            return await stack.enter_async_context(running(folder, environment, config.predict))
+            return await stack.enter_async_context(running(folder, environment))
 
         yield start
 
@@ -60,7 +60,6 @@ async def serve_here(tmp_path: Path) -> AsyncIterator[Serve]:
             folder = tmp_path / name
             shutil.copytree(MODELS / name, folder, ignore=shutil.ignore_patterns("__pycache__"))
             here = Environment(Path(sys.prefix), "", "", "", "0.23.1")
-            predict = read_config(folder).predict
-            return await stack.enter_async_context(running(folder, here, predict))
+            return await stack.enter_async_context(running(folder, here))
 
         yield start

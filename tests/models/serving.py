@@ -83,8 +83,9 @@ Serve = Callable[[str], Awaitable[Served]]
 
 
 @contextlib.asynccontextmanager
-async def running(folder: Path, environment: Environment, predict: str) -> AsyncIterator[Served]:
-    signature = await describe(environment, folder, read_config(folder))
+async def running(folder: Path, environment: Environment) -> AsyncIterator[Served]:
+    config = read_config(folder)
+    signature = await describe(environment, folder, config)
     prepare_source(folder, signature.openapi)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -94,8 +95,9 @@ async def running(folder: Path, environment: Environment, predict: str) -> Async
         "HOME": str(folder.parent),
         "TMPDIR": str(folder.parent),
         "PORT": str(port),
-        "COG_PREDICT_TYPE_STUB": predict,
+        "COG_PREDICT_TYPE_STUB": config.predict,
         "HF_HUB_OFFLINE": "1",
+        **config.environment,
     }
     stderr = folder.parent / "stderr"
     with stderr.open("wb") as log:
