@@ -241,3 +241,28 @@ async def test_sweep_removes_what_a_crash_left(root: Path, source: Path) -> None
     assert kept.python.exists()
     await environments.remove(kept.digest)
     assert not kept.path.exists()
+
+
+async def test_a_package_without_its_dependencies(root: Path, source: Path) -> None:
+    wanted = config(commands=("pip install --no-deps httpcore==1.0.9",))
+    made = await Environments(root).ensure(wanted, source, lambda _: None)
+    assert "httpcore==1.0.9 " in made.lock_text
+    assert "h11" not in made.lock_text
+    assert "\ncog==" in f"\n{made.lock_text}"
+    found = [each.name for each in (made.path / "lib").glob("python*/site-packages/h*")]
+    assert sorted(found) == ["httpcore", "httpcore-1.0.9.dist-info"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "pip install --no-deps httpcore",
+        "pip install httpcore==1.0.9",
+        "pip install --no-deps httpcore==1.0.9 && touch /tmp/x",
+        "pip install --no-deps --index-url http://127.0.0.1/ httpcore==1.0.9",
+        "pip install --no-deps httpcore==1.0.9\ntouch /tmp/x",
+    ],
+)
+async def test_other_installs_are_refused_like_any_command(command: str, root: Path, source: Path) -> None:
+    with pytest.raises(BundleError, match="wants commands run"):
+        await Environments(root).ensure(config(commands=(command,)), source, lambda _: None)

@@ -74,7 +74,8 @@ class Environments:
         for line in wanted.ignored:
             progress(line)
         local = await asyncio.to_thread(source_digest, source) if wanted.local else ""
-        key = _digest(wanted.lines, wanted.constraints, wanted.options, interpreter.build, local)
+        parts = (wanted.lines, wanted.alone, wanted.constraints, wanted.options)
+        key = _digest(*parts, interpreter.build, local)
         job = _Job(wanted, interpreter, source, progress)
         async with self._alone(key):
             lock = await self._lock(key, job)
@@ -123,29 +124,40 @@ class Environments:
         aside = file.with_name(f".{secrets.token_hex(8)}")
         asked, limits = aside.with_suffix(".in"), aside.with_suffix(".limits")
         try:
-            asked.write_text("".join(f"{line}\n" for line in job.wanted.lines))
             limits.write_text("".join(f"{line}\n" for line in job.wanted.constraints))
-            command = [
-                "pip",
-                "compile",
-                asked,
-                "-o",
-                aside,
-                "--python",
-                job.interpreter.path,
-                "--generate-hashes",
-            ]
-            flags = ["--no-header", "--no-annotate", *(["-c", limits] if job.wanted.constraints else [])]
-            done = await self._uv([*command, *flags, *job.options], job.source, job.progress)
-            if done.status:
-                raise BundleError(
-                    f"The Python packages don't fit together or can't be had:\n{_why(done, aside)}"
-                )
+            limited: list[str | Path] = ["-c", limits] if job.wanted.constraints else []
+            text = await self._resolve(job, job.wanted.lines, asked, aside, limited)
+            if job.wanted.alone:
+                text += await self._resolve(job, job.wanted.alone, asked, aside, ["--no-deps"])
+            aside.write_text(text)
             aside.rename(file)
             return file.read_text()
         finally:
             for path in (asked, limits, aside):
                 path.unlink(missing_ok=True)
+
+    async def _resolve(
+        self, job: _Job, lines: tuple[str, ...], asked: Path, aside: Path, more: list[str | Path]
+    ) -> str:
+        """The lock of `lines`, which go through the file `asked`; `aside` takes uv's answer."""
+        asked.write_text("".join(f"{line}\n" for line in lines))
+        aside.unlink(missing_ok=True)
+        command = [
+            "pip",
+            "compile",
+            asked,
+            "-o",
+            aside,
+            "--python",
+            job.interpreter.path,
+            "--generate-hashes",
+        ]
+        done = await self._uv(
+            [*command, "--no-header", "--no-annotate", *more, *job.options], job.source, job.progress
+        )
+        if done.status:
+            raise BundleError(f"The Python packages don't fit together or can't be had:\n{_why(done, aside)}")
+        return aside.read_text()
 
     async def _build(self, wanted: Environment, job: _Job) -> None:
         started = time.monotonic()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from mainspring.bundle.cogyaml import CogConfig
 from mainspring.bundle.process import author_variables, finish
+from mainspring.bundle.requirements import packages_alone
 from mainspring.core.errors import BundleError
 
 _NO_OP = re.compile(r"^\s*(#.*|:|true|(echo|printf)\b[^;&|<>`$()]*)?\s*$")
@@ -25,7 +26,7 @@ async def check_machine(config: CogConfig) -> None:
             f"cog.yaml wants system packages that this machine lacks: {', '.join(missing)}. "
             f"Have them installed (apt-get install {' '.join(missing)}) and push again, or remove them."
         )
-    commands = [command for command in config.commands if not _NO_OP.match(command)]
+    commands = [each for each in config.commands if not _NO_OP.match(each) and not packages_alone(each)]
     if commands:
         listed = "".join(f"\n  {command}" for command in commands)
         raise BundleError(

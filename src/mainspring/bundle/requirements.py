@@ -28,19 +28,24 @@ _PASSED = {
 _SWITCHES = {"--no-index": ("--no-index",), "--pre": ("--prerelease", "allow")}
 _INCLUDES = {"-r": False, "--requirement": False, "-c": True, "--constraint": True}
 _MEANINGLESS = {"--prefer-binary", "--use-pep517", "--no-cache-dir", "--upgrade", "-U", "--quiet", "-q"}
+_ALONE = re.compile(
+    r"^\s*(uv |python3? -m )?pip install\s+--no-deps(?P<pins>(\s+[A-Za-z0-9][\w.-]*==[A-Za-z0-9][\w.!+-]*)+)\s*$"
+)
 _LOCAL = re.compile(r"^(\.{1,2}(/|$)|/|file:)|^[^;@\s]*/|\.(whl|tar\.gz|zip)(\s|;|$)|@\s*(file:|\.{0,2}/)")
 
 
 @dataclass(frozen=True, slots=True)
 class Requirements:
     """What uv has to resolve. lines, constraints: requirement specifiers; options: arguments for uv, in order;
-    local: something lies in the source itself; ignored: options that mean nothing here."""
+    local: something lies in the source itself; ignored: options that mean nothing here; alone: pins of packages that
+    are wanted without what they depend on."""
 
     lines: tuple[str, ...]
     constraints: tuple[str, ...]
     options: tuple[str, ...]
     local: bool
     ignored: tuple[str, ...]
+    alone: tuple[str, ...]
 
 
 def read_requirements(config: CogConfig, source: Path) -> Requirements:
@@ -55,7 +60,17 @@ def read_requirements(config: CogConfig, source: Path) -> Requirements:
         tuple(option for entry in entries for option in entry.options),
         any(_LOCAL.search(line) for line in lines),
         tuple(entry.ignored for entry in entries if entry.ignored),
+        tuple(pin for command in config.commands for pin in packages_alone(command)),
     )
+
+
+def packages_alone(command: str) -> tuple[str, ...]:
+    """The pins in `pip install --no-deps NAME==VERSION ...`, () if `command` is anything else.
+
+    Cog has no key for a package without its dependencies; authors write it as a command of `build.run`.
+    """
+    found = _ALONE.match(command)
+    return tuple(found["pins"].split()) if found else ()
 
 
 def locked_version(lock: str, package: str) -> str | None:
