@@ -3,6 +3,9 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+OWNER ?= mainspring
+LIGHT := hello-world smollm2-135m-instruct real-esrgan hibari-tts
+HEAVY := rapidocr whisper-base
 
 help: ## list these recipes
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | column -t -s "$$(printf '\t')"
@@ -22,8 +25,13 @@ $(VENV)/.test-ready: requirements/test.lock requirements/replicate2.lock tests/e
 	npm ci --silent --prefix tests/e2e/clients
 	touch $@
 
-run: setup ## start the platform; prints page, API base URL, token, lines to copy
-	$(BIN)/mainspring serve
+run: setup ## start the platform with its light models; prints page, API base URL, token, lines to copy
+	@echo "The first start builds $(words $(LIGHT)) models in the background, about 270 MB of packages to download;"
+	@echo "the others, about 420 MB, come with \`make models\`."
+	$(BIN)/mainspring serve $(foreach model,$(LIGHT),--push models/$(model))
+
+models: setup ## push the heavy models to the platform that runs (MAINSPRING_TOKEN, or mainspring login)
+	@for model in $(HEAVY); do $(BIN)/mainspring push models/$$model $(OWNER)/$$model || exit 1; done
 
 test: $(VENV)/.test-ready ## set up, then all tests
 	$(BIN)/python -m pytest
@@ -39,4 +47,4 @@ lock: ## resolve the locks again
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate pyproject.toml requirements/build.in --group test -o requirements/test.lock
 	$(BIN)/uv pip compile -q --prerelease allow --universal --generate-hashes --no-header --no-annotate requirements/replicate2.in -o requirements/replicate2.lock
 
-.PHONY: help setup run test check lock
+.PHONY: help setup run models test check lock
