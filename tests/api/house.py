@@ -22,6 +22,7 @@ from mainspring.records.catalog import Catalog, Model, Version
 from mainspring.records.feed import Feed
 from mainspring.records.files import Files
 from mainspring.records.predictions import Predictions
+from mainspring.records.recent import Recent
 from mainspring.records.vault import Vault
 from mainspring.services.builder import Builder
 from mainspring.settings import Settings
@@ -88,6 +89,7 @@ async def open_house(root: Path, settings: Settings) -> AsyncIterator[House]:
         predictions=Predictions(database),
         files=Files(database),
         builder=Builder(settings=settings, catalog=catalog, now=now, gpus=0),
+        repeats=Recent(),
         now=now,
     )
     tokens = {}
