@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.text import Text
 
 COLUMNS = 96
+_REMOTE_FONT = re.compile(r"\s*@font-face \{.*?\}", re.DOTALL)
 _CONTROL = re.compile(r"\x1b\[(\??[\d;]*)([A-Za-z])|([\r\n])")
 
 
@@ -29,7 +30,8 @@ def main(target: Path, commands: list[str]) -> None:
         for line in screen(output_of(command)):
             console.print(Text.from_ansi(line))
         console.print()
-    console.save_svg(str(target), title="mainspring", unique_id="mainspring")
+    picture = console.export_svg(title="mainspring", unique_id="mainspring")
+    target.write_text(_REMOTE_FONT.sub("", picture))
 
 
 def output_of(command: str) -> str:
