@@ -83,3 +83,15 @@ def _routes(routes: list[BaseRoute], above: str) -> Iterator[tuple[str, str]]:
         elif isinstance(route, Route):
             path = re.sub(r"\{(\w+):\w+\}", r"{\1}", above + route.path)
             yield from ((method, path) for method in route.methods or () if method != "HEAD")
+
+
+def test_the_readme_says_which_models_come_with_which_recipe() -> None:
+    said = dict(
+        re.findall(r"^\| \[`([\w-]+)`\].*\| `make (\w+)` \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    )
+    lists = dict(re.findall(r"^(LIGHT|HEAVY) := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    light, heavy = (
+        dict.fromkeys(lists[key].split(), recipe) for key, recipe in (("LIGHT", "run"), ("HEAVY", "models"))
+    )
+    assert said == light | heavy
+    assert said.keys() == {path.parent.name for path in (ROOT / "models").glob("*/cog.yaml")}
