@@ -40,6 +40,8 @@ def _sibling(name: str) -> Any:
 if __name__ in sys.modules:
     sys.modules["_mainspring_adapter"] = sys.modules.pop(__name__)
 _target, _files = _sibling("target"), _sibling("files")
+if "MAINSPRING_OUTBOX" in os.environ:
+    _sibling("lifeline").hold()
 
 
 class _Call:
