@@ -12,7 +12,8 @@ from mainspring.core.schema import InputSchema, Schema
 
 _REFERENCE = "#/components/schemas/"
 _FORMATS = {"uri": "file", "password": "secret"}
-_SAMPLES: Mapping[str, Any] = {"string": "world", "integer": 1, "number": 1.0, "boolean": True, "object": {}}
+_SAMPLES: Mapping[str, Any] = {"integer": 1, "number": 1.0, "boolean": True, "object": {}}
+_PROMPT = "Tell me how a clock works"
 _FILES = (
     (("audio", "speech", "voice", "sound", "song"), "audio.wav"),
     (("video", "clip", "movie"), "video.mp4"),
@@ -144,7 +145,7 @@ def _sample(name: str, schema: Schema) -> Any:
         return "…"
     if kind in ("integer", "number"):
         return schema.get("minimum", _SAMPLES[kind])
-    return _SAMPLES.get(kind, "world")
+    return _SAMPLES.get(kind, _PROMPT if "prompt" in name else "world")
 
 
 def _file_name(name: str) -> str:

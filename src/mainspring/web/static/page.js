@@ -74,6 +74,7 @@ function watch(page) {
   let shown = {};
   let wait = 400;
   let timer = 0;
+  let turn = 0;
 
   async function call(path, method = "GET") {
     return fetch(path, { method, headers: { Authorization: `Bearer ${token()}` }, cache: "no-store" });
@@ -93,17 +94,20 @@ function watch(page) {
 
   async function refresh() {
     clearTimeout(timer);
-    let response;
+    const mine = ++turn;
     try {
-      response = await call(`/v1/predictions/${id}`);
+      const response = await call(`/v1/predictions/${id}`);
+      if (mine !== turn) return undefined;
       if (response.status === 401) { token(null); return ask("This token is not valid here."); }
       if (response.status === 404) return ask("The account of this token has no such prediction.");
       if (!response.ok) throw new Error(`The server answered ${response.status}.`);
       const prediction = await response.json();
       joined ??= await isText(prediction);
+      if (mine !== turn) return undefined;
       show(prediction);
       trouble("");
     } catch (error) {
+      if (mine !== turn) return undefined;
       part("waiting").hidden = true;
       part("found").hidden = false;
       trouble(`${error.message || "The server can't be reached."} Trying again.`);
@@ -155,7 +159,7 @@ function watch(page) {
     part("cancel").disabled = false;
     if (response?.ok) { wait = 400; refresh(); } else trouble("It could not be canceled.");
   });
-  part("forget").addEventListener("click", () => { clearTimeout(timer); token(null); ask(""); });
+  part("forget").addEventListener("click", () => { clearTimeout(timer); turn += 1; token(null); ask(""); });
 
   function open() {
     if (!token()) return ask("");
