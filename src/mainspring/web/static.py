@@ -1,0 +1,62 @@
+"""The pages' own files: style, script and mark, cached for as long as their content stands."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from mainspring.core.errors import NotFound
+
+_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Asset:
+    content: bytes
+    media_type: str
+    digest: str
+
+
+def asset_url(name: str) -> str:
+    """The path of a file in static/; it changes whenever the file does."""
+    return f"/static/{name}?v={_assets()[name].digest}"
+
+
+async def get(request: Request) -> Response:
+    """GET /static/{name}?v: for good by a URL of asset_url, else to be asked for again."""
+    asset = _assets().get(request.path_params["name"])
+    if asset is None:
+        raise NotFound
+    pinned = request.query_params.get("v") == asset.digest
+    headers = {
+        "ETag": f'"{asset.digest}"',
+        "Cache-Control": "public, max-age=31536000, immutable" if pinned else "no-cache",
+        "X-Content-Type-Options": "nosniff",
+    }
+    if request.headers.get("if-none-match") == headers["ETag"]:
+        return Response(status_code=304, headers=headers)
+    return Response(asset.content, headers=headers, media_type=asset.media_type)
+
+
+@cache
+def _assets() -> dict[str, _Asset]:
+    found = {}
+    for path in sorted((Path(__file__).parent / "static").iterdir()):
+        if path.suffix in _TYPES:
+            content = path.read_bytes()
+            digest = hashlib.sha256(content).hexdigest()[:12]
+            found[path.name] = _Asset(content, _TYPES[path.suffix], digest)
+    return found
+
+
+routes = [Route("/static/{name}", get, methods=["GET"])]
