@@ -45,7 +45,7 @@ from mainspring.services.fetch import Fetcher
 from mainspring.services.inputs import Inputs
 from mainspring.services.janitor import Janitor
 from mainspring.services.scribe import Scribe
-from mainspring.settings import Settings
+from mainspring.settings import Settings, note_ports
 from mainspring.supervisor import supervise
 from mainspring.web.pages import pages
 
@@ -209,6 +209,7 @@ async def _serve(settings: Settings, chosen: str | None, announce: Callable[[Ann
         asyncio.create_task(server.serve(sockets=[sock]))
         for server, sock in zip(servers, sockets, strict=True)
     ]
+    note_ports(settings.data, *(sock.getsockname()[1] for sock in sockets))
     announce(_announcement(settings, sockets, certificates, token))
     pushing = asyncio.create_task(push_bundled(platform.builder, settings))
     stopping, hurry = _signals()

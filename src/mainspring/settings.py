@@ -46,6 +46,7 @@ class Settings:
     max_instances: int = _doc(8, "Most instances of one version, unless its model says otherwise.")
     max_queue: int = _doc(10_000, "Most predictions that may wait for one version.")
     instance_cpus: float = _doc(0.5, "Cores that one instance is taken to need.")
+    instance_threads: int = _doc(0, "Threads that one instance computes with; 0 is half of the cores.")
     cancel_grace_s: float = _doc(
         10.0, "How long a canceled prediction may go on before its instance is ended."
     )
@@ -61,6 +62,20 @@ class Settings:
     private_urls: bool = _doc(False, "Let inputs name URLs on private addresses and on this machine.")
     bundled: str = _doc("", "Directories of models to push at start, separated by colons.")
     log_level: str = _doc("info", "debug, info, warning or error.")
+
+
+def note_ports(data: Path, port: int, tls_port: int) -> None:
+    """Leave in the data directory where the server listens, for commands on the same machine."""
+    (data / "ports.toml").write_text(f"port = {port}\ntls_port = {tls_port}\n")
+
+
+def with_noted_ports(settings: Settings) -> Settings:
+    """The settings with the ports that `note_ports` left last in their data directory, if it did."""
+    file = settings.data / "ports.toml"
+    if not file.is_file():
+        return settings
+    noted = _read(file)
+    return replace(settings, port=int(noted["port"]), tls_port=int(noted["tls_port"]))
 
 
 def load_settings(

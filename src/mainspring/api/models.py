@@ -116,7 +116,7 @@ async def update(request: Request) -> Response:
     visibility = _visibility_fault(given["visibility"]) if "visibility" in given else None
     _refuse({"visibility": visibility, **_url_faults(changes)})
     if isinstance(body.scaling, Scaling):
-        changes |= _scaling(body.scaling, model)
+        changes |= scaling_changes(body.scaling, model)
     updated = await context(request).catalog.update_model(model.owner, model.name, changes)
     if updated is None:
         raise NotFound
@@ -197,7 +197,7 @@ def render_version(version: Version) -> dict[str, Any]:
     }
 
 
-def _scaling(asked: Scaling, model: Model) -> dict[str, Any]:
+def scaling_changes(asked: Scaling, model: Model) -> dict[str, Any]:
     """The columns to change. Raises InvalidRequest for numbers that can't be."""
     least = model.min_instances if asked.min_instances is UNSET else asked.min_instances
     most = model.max_instances if asked.max_instances is UNSET else asked.max_instances

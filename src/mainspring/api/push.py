@@ -7,20 +7,33 @@ import logging
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from mainspring.api.context import authenticate, context, own
-from mainspring.api.wire import base_url
+from mainspring.api.models import Scaling, scaling_changes
+from mainspring.api.wire import Body, base_url, convert
 from mainspring.core.catalog import name_fault
 from mainspring.core.errors import BundleError, InvalidField, InvalidInput, TooLarge
+from mainspring.records.catalog import Model
 
 log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
+
+
+class Wishes(Body):
+    """What a push may ask of its model, as query parameters."""
+
+    visibility: Literal["public", "private"] | None = None
+    description: str | None = None
+    min_instances: int | UnsetType = UNSET
+    max_instances: int | UnsetType = UNSET
+    idle_timeout: float | UnsetType = UNSET
 
 
 async def push(request: Request) -> Response:
@@ -37,7 +50,7 @@ async def push(request: Request) -> Response:
     if fault:
         raise InvalidInput([InvalidField("invalid_name", "name", f"name {fault}")])
     ctx = context(request)
-    wishes = _wishes(request)
+    wishes = await _wishes(request, owner, name)
     incoming = ctx.settings.data / "incoming"
     incoming.mkdir(exist_ok=True)
     archive = Path(tempfile.mkstemp(dir=incoming, suffix=".tar.gz")[1])
@@ -97,27 +110,15 @@ async def _build(request: Request, archive: Path, model: str, wishes: dict[str, 
         archive.unlink(missing_ok=True)
 
 
-def _wishes(request: Request) -> dict[str, Any]:
-    """What the query asks of the model. Raises InvalidInput."""
-    kinds: dict[str, Any] = {"min_instances": int, "max_instances": int, "idle_timeout": float}
-    found: dict[str, Any] = {}
-    for name, value in request.query_params.items():
-        try:
-            found[name] = kinds.get(name, str)(value)
-        except ValueError as error:
-            told = f"{name} must be a number"
-            raise InvalidInput([InvalidField("invalid_type", name, told)]) from error
-    if "idle_timeout" in found:
-        found["idle_timeout_s"] = found.pop("idle_timeout")
-    unknown = found.keys() - {"visibility", "description", "min_instances", "max_instances", "idle_timeout_s"}
-    if unknown:
-        name = min(unknown)
-        told = f"Additional property {name} is not allowed"
-        raise InvalidInput([InvalidField("additional_property_not_allowed", "", told)])
-    if found.get("visibility", "public") not in ("public", "private"):
-        told = 'visibility must be one of the following: "public", "private"'
-        raise InvalidInput([InvalidField("enum", "visibility", told)])
-    return found
+async def _wishes(request: Request, owner: str, name: str) -> dict[str, Any]:
+    """The columns of the model that the query sets. Raises InvalidInput or InvalidRequest."""
+    asked = convert(dict(request.query_params), Wishes)
+    model = await context(request).catalog.get_model(owner, name)
+    if model is None:
+        model = Model(owner=owner, name=name, visibility="public", hardware="cpu", created_at="")
+    scaling = Scaling(asked.min_instances, asked.max_instances, asked.idle_timeout)
+    plain = {"visibility": asked.visibility, "description": asked.description}
+    return {k: v for k, v in plain.items() if v is not None} | scaling_changes(scaling, model)
 
 
 routes = [Route("/models/{owner}/{name}/push", push, methods=["POST"])]

@@ -60,6 +60,14 @@ def decode(raw: bytes, kind: type[T]) -> T:
         raise InvalidRequest("The request body is not valid UTF-8") from error
 
 
+def convert(given: Mapping[str, str], kind: type[T]) -> T:
+    """Query parameters as `kind`. Raises InvalidInput."""
+    try:
+        return msgspec.convert(given, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise InvalidInput([_field(str(error))]) from error
+
+
 def _field(message: str) -> InvalidField:
     """msgspec's message in gojsonschema's vocabulary."""
     text, _, where = message.partition(" - at `$")

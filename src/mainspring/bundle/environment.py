@@ -100,6 +100,10 @@ class Environments:
             await asyncio.to_thread(_remove, path)
         return len(left)
 
+    def digests(self) -> list[str]:
+        """The finished environments."""
+        return [path.name for path in self._envs.glob("[0-9a-f]*")]
+
     async def remove(self, digest: str) -> None:
         """Remove one environment; nothing may be running in it."""
         async with self._alone(digest):

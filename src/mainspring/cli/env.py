@@ -61,9 +61,9 @@ def env(
 
     mainspring env --no-tls
     """
-    from mainspring.settings import load_settings
+    from mainspring.settings import load_settings, with_noted_ports
 
-    settings = load_settings(config, data=data)
+    settings = with_noted_ports(load_settings(config, data=data))
     at_home = data is not None or (settings.data / "ca.pem").is_file()
     access = _at_server(settings, tls) if at_home else _from_login(tls)
     for line in _plain(access) if plain else _exports(access):

@@ -32,7 +32,7 @@ def push(
     private: Annotated[
         bool | None,
         typer.Option(
-            "--private/--public", help="Who sees it: you, or every account. Default: private when new."
+            "--private/--public", help="Who sees it: you, or every account. Default: public when new."
         ),
     ] = None,
     description: Annotated[str | None, typer.Option(help="One sentence on what it does.")] = None,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -104,5 +107,6 @@ def announce(announcement: Announcement) -> None:
     typer.echo("\nIn another terminal, for every client:")
     if announcement.token:
         typer.secho(f"  export MAINSPRING_TOKEN={shlex.quote(announcement.token)}", fg="cyan")
-    typer.secho(f'  eval "$(mainspring env --data {data})"', fg="cyan")
-    typer.secho("  mainspring model list", fg="cyan")
+    command = "mainspring" if shutil.which("mainspring") else shlex.quote(os.path.abspath(sys.argv[0]))
+    typer.secho(f'  eval "$({command} env --data {data})"', fg="cyan")
+    typer.secho(f"  {command} model list", fg="cyan")

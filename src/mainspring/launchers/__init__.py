@@ -14,7 +14,7 @@ class LaunchSpec:
     source: the version's unpacked source tree, with `.cog/openapi_schema.json` in it; shared, never written.
     environment: a virtual environment that holds the model's packages, `cog` and `coglet`.
     predictor: `file.py:Name`, relative to source. slots: predictions at once (COG_MAX_CONCURRENCY).
-    devices: GPU indexes given to it, for CUDA_VISIBLE_DEVICES.
+    devices: GPU indexes given to it, for CUDA_VISIBLE_DEVICES. threads: how many it shall compute with.
     """
 
     instance_id: str
@@ -24,7 +24,7 @@ class LaunchSpec:
     slots: int = 1
     env: dict[str, str] = field(default_factory=dict)
     devices: tuple[int, ...] = ()
-    cpus: float = 1.0
+    threads: int = 1
 
 
 @dataclass(frozen=True, slots=True)

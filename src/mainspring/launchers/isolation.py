@@ -30,7 +30,44 @@ _NO_NAMESPACE_FIX = (
 )
 _NO_LANDLOCK_FIX = "use Linux 5.13 or newer with `landlock` in the kernel's `lsm=` list"
 
-_SYSTEM = ("/usr", "/bin", "/sbin", "/etc", "/opt", "/proc", "/sys", "/var/cache/fontconfig")
+_ETC = tuple(
+    f"/etc/{name}"
+    for name in (
+        *("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime", "timezone", "mime.types"),
+        *(
+            "ssl",
+            "pki",
+            "ca-certificates",
+            "ca-certificates.conf",
+            "crypto-policies",
+            "os-release",
+            "debian_version",
+        ),
+        *(
+            "passwd",
+            "group",
+            "nsswitch.conf",
+            "resolv.conf",
+            "hosts",
+            "host.conf",
+            "gai.conf",
+            "services",
+            "protocols",
+        ),
+        *(
+            "fonts",
+            "magic",
+            "OpenCL",
+            "vulkan",
+            "nvidia",
+            "machine-id",
+            "locale.alias",
+            "python3.11",
+            "python3",
+        ),
+    )
+)
+_SYSTEM = ("/usr", "/bin", "/sbin", "/opt", "/proc", "/sys", "/var/cache/fontconfig", *_ETC)
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 _GPU_DEVICES = (
     "/dev/nvidiactl",

@@ -223,7 +223,7 @@ def _reserve_port() -> socket.socket:
 def _environment(spec: LaunchSpec, workdir: Path, isolation: Isolation) -> dict[str, str]:
     """All that the model sees; nothing of the platform's own environment but what `_PASSED_ON` lists."""
     passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    threads = dict.fromkeys(_THREAD_COUNTS, str(max(1, round(spec.cpus))))
+    threads = dict.fromkeys(_THREAD_COUNTS, str(spec.threads))
     home = "/tmp" if isolation.private_tmp else str(workdir / "tmp")
     path = spec.env.get("PATH") or "/usr/local/bin:/usr/bin:/bin"
     return {

@@ -233,6 +233,11 @@ class Catalog:
             self._schemas.put(key, found)
         return found
 
+    async def referenced(self) -> tuple[set[str], set[str]]:
+        """The sources and the environments that versions are made of."""
+        rows = await self._database.fetch("SELECT source, environment FROM versions")
+        return {row["source"] for row in rows}, {row["environment"] for row in rows}
+
     async def warm(self) -> list[Model]:
         """Models of which an instance is to be kept at all times."""
         return [_model(row) for row in await self._database.fetch(WARM)]

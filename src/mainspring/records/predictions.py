@@ -53,8 +53,9 @@ REQUEUE = f"""
     AND cancel_requested_at IS NULL RETURNING {_ALL}"""
 GIVE_UP = f"""
     UPDATE predictions SET status = CASE WHEN cancel_requested_at IS NULL THEN 'failed' ELSE 'canceled' END,
-        error = CASE WHEN cancel_requested_at IS NULL THEN :error END, completed_at = :now, secrets = NULL
-    WHERE instance_id = :instance AND status = 'processing' RETURNING {_ALL}"""
+        error = CASE WHEN cancel_requested_at IS NULL THEN :error END, logs = :logs, completed_at = :now, secrets = NULL
+    WHERE id = :id AND instance_id = :instance AND attempt = :attempt AND status = 'processing' RETURNING {_ALL}"""
+HELD = f"SELECT {_ALL} FROM predictions WHERE instance_id = :instance AND status = 'processing'"
 ASK_CANCEL = f"""
     UPDATE predictions SET cancel_requested_at = :now
     WHERE id = :id AND status = 'processing' AND cancel_requested_at IS NULL RETURNING {_ALL}"""
@@ -155,10 +156,28 @@ class Predictions:
     ) -> tuple[builtins.list[Prediction], builtins.list[Prediction]]:
         """What a lost instance was running: (queued again while attempts remain, ended)."""
         given = {"instance": instance, "attempts": attempts, "error": error, "now": now}
-        again, ended = await self._database.write(Statement(REQUEUE, given), Statement(GIVE_UP, given))
-        for prediction in (*again, *ended):
-            await self._database.write(Statement(FORGET, {"id": prediction["id"]}))
-        return [_prediction(r) for r in again], [_prediction(r) for r in ended]
+        (again,) = await self._database.write(Statement(REQUEUE, given))
+        for row in again:
+            await self._database.write(Statement(FORGET, {"id": row["id"]}))
+        held = [_prediction(row) for row in await self._database.fetch(HELD, given)]
+        ended = [await self._give_up(prediction, error, now) for prediction in held]
+        return [_prediction(row) for row in again], [prediction for prediction in ended if prediction]
+
+    async def _give_up(self, prediction: Prediction, error: str, now: str) -> Prediction | None:
+        """End a run whose instance is lost, with what it had said."""
+        said = await self.said(prediction.id, prediction.attempt)
+        given = {
+            "id": prediction.id,
+            "instance": prediction.instance_id,
+            "attempt": prediction.attempt,
+            "logs": "".join(logs for _, logs in said),
+            "error": error,
+            "now": now,
+        }
+        rows, _ = await self._database.write(
+            Statement(GIVE_UP, given, guard=True), Statement(FORGET, {"id": prediction.id})
+        )
+        return _prediction(rows[0]) if rows else None
 
     async def ask_cancel(self, prediction_id: str, now: str) -> Prediction | None:
         """Note that a running prediction shall stop; None when it is not running or was asked before."""

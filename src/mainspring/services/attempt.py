@@ -65,11 +65,7 @@ class Attempt:
 
     async def perform(self) -> None:
         """Run to the end and write it down. Raises InstanceLost; `stuck` says that the model did not let go."""
-        try:
-            outcome = await self._run()
-        except InstanceLost:
-            self._desk.scribe.forget(self.prediction.id)
-            raise
+        outcome = await self._run()
         self._desk.scribe.forget(self.prediction.id)
         now = rfc3339(self._desk.now())
         final = await self._desk.predictions.finish(self.prediction, outcome, now)

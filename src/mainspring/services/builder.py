@@ -51,11 +51,16 @@ class Builder:
         self._turn = asyncio.Semaphore(at_once)
 
     async def sweep(self) -> None:
-        """Remove what crashed builds left."""
+        """Remove what crashed builds left, and what no version refers to any more. Call it before any build."""
         self._sources.mkdir(parents=True, exist_ok=True)
-        for draft in self._sources.glob(f"{_DRAFT}*"):
-            await asyncio.to_thread(shutil.rmtree, draft, True)
         await self._environments.sweep()
+        sources, environments = await self._catalog.referenced()
+        for source in self._sources.iterdir():
+            if source.name not in sources:
+                await asyncio.to_thread(shutil.rmtree, source, True)
+        for digest in await asyncio.to_thread(self._environments.digests):
+            if digest not in environments:
+                await self._environments.remove(digest)
 
     async def build(
         self, archive: Path, model: str, wishes: Mapping[str, Any], progress: Progress

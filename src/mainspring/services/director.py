@@ -114,6 +114,7 @@ class Director:
 
     async def _bury(self, driver: Driver) -> None:
         await driver.end(self._stop_grace_s)
+        await self._desk.scribe.run_once()
         await self._lose(driver.id, driver.reason)
         self._drivers.pop(driver.id, None)
         self._tasks.pop(driver.id, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import shutil
 from pathlib import Path
 
@@ -126,7 +127,7 @@ class Driver:
             slots=version.slots,
             env=dict(version.env),
             devices=self._row.devices,
-            cpus=self._desk.settings.instance_cpus,
+            threads=self._desk.settings.instance_threads or max(1, len(os.sched_getaffinity(0)) // 2),
         )
         self._launched = launched = await self._launcher.launch(spec)
         self._client = CogClient(launched.address)

@@ -12,7 +12,7 @@ _LOOK_AGAIN_S = 0.5
 
 
 def hold() -> None:
-    """Kill this process group once the parent process is gone."""
+    """Die once the parent process is gone, and with us the process group that it led."""
     parent = os.getppid()
     threading.Thread(target=_wait_for_the_end, args=(parent,), name="lifeline", daemon=True).start()
 
@@ -26,4 +26,5 @@ def _wait_for_the_end(parent: int) -> None:
     else:
         if os.getppid() == parent:
             select.select([handle], [], [])
-    os.killpg(os.getpgid(0), signal.SIGKILL)
+    group = os.getpgid(0)
+    os.kill(-group if group == parent else os.getpid(), signal.SIGKILL)
