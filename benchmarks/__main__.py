@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
@@ -26,15 +27,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     names = asked.only or list(_FIGURES)
     projects = dict.fromkeys(project for name in names for project in _FIGURES[name].PROJECTS)
     lines: list[Line] = []
+    broken: list[str] = []
     _tell(f"pushing {', '.join(projects)}")
     with house(list(projects)) as made:
         facts = machine(made.coglet_version())
         for name in names:
             _tell(f"measuring {name}")
-            lines += _FIGURES[name].measure(made)
+            try:
+                lines += _FIGURES[name].measure(made)
+            except Exception:
+                traceback.print_exc()
+                broken.append(name)
     print(f"{machine_line(facts)}\n\n{table(lines)}")
     if asked.json:
         asked.json.write_bytes(msgspec.json.format(msgspec.json.encode({"machine": facts, "figures": lines})))
+    if broken:
+        sys.exit(f"not measured: {', '.join(broken)}")
 
 
 def _arguments(given: Sequence[str] | None) -> argparse.Namespace:

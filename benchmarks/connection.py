@@ -25,7 +25,11 @@ class Connection:
     """One HTTP/1.1 connection to a port of this machine; one request at a time."""
 
     def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), LIMIT_S)
+        self._port = port
+        self._connect()
+
+    def _connect(self) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", self._port), LIMIT_S)
         self._socket.settimeout(None)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", LIMIT_S, 0))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -46,7 +50,10 @@ class Connection:
         return self._socket.fileno()
 
     def send(self, request: bytes) -> None:
-        """Write a request; its response is yet to be received."""
+        """Write a request; its response is yet to be received. A server may have hung up on an idle connection."""
+        if select.select([self._socket], [], [], 0)[0]:
+            self.close()
+            self._connect()
         self._begin()
         self._socket.sendall(request)
 
