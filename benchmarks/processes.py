@@ -56,7 +56,7 @@ def platform(data: Path, settings: Mapping[str, object]) -> Iterator[Process]:
     options = {"data": data, "port": port, "tls_port": _free_port(), **settings}
     environ = plain_environ() | {f"MAINSPRING_{k.upper()}": str(v) for k, v in options.items()}
     environ["MAINSPRING_TOKEN"] = TOKEN
-    with _running([*COMMAND, "serve"], environ, data.with_suffix(".log"), data.parent, port) as process:
+    with _running([*COMMAND, "serve"], environ, data.with_suffix(".log"), Path.cwd(), port) as process:
         _wait_until(process, "/health", b'"ok"')
         yield process
 
