@@ -36,6 +36,9 @@ models: setup ## push the heavy models to the platform that runs (MAINSPRING_TOK
 test: $(VENV)/.test-ready ## set up, then all tests
 	$(BIN)/python -m pytest
 
+bench: setup ## measure speed and memory against bare coglet, in about four minutes
+	$(BIN)/python -m benchmarks
+
 check: $(VENV)/.test-ready ## format, lint, types, floors
 	$(BIN)/ruff format --check src tests
 	$(BIN)/ruff check src tests
@@ -47,4 +50,4 @@ lock: ## resolve the locks again
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate pyproject.toml requirements/build.in --group test -o requirements/test.lock
 	$(BIN)/uv pip compile -q --prerelease allow --universal --generate-hashes --no-header --no-annotate requirements/replicate2.in -o requirements/replicate2.lock
 
-.PHONY: help setup run models test check lock
+.PHONY: help setup run models test bench check lock

@@ -28,13 +28,13 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._received = bytearray()
         self._stream = EventStream()
-        self._complete = False
+        self._complete = self._kept_alive = False
         self.status = 0
 
     @property
     def reusable(self) -> bool:
         """Whether the last response was read to its end and the connection may carry another request."""
-        return self._complete and self._transport is not None and bool(self._parser.should_keep_alive())
+        return self._kept_alive and self._transport is not None
 
     async def send(self, request: bytes) -> None:
         """Write a request and wait until the head of the response is here. Raises InstanceLost."""
@@ -111,3 +111,5 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         self._complete = True
+        # Asked later, the parser has forgotten the message's headers and says no.
+        self._kept_alive = bool(self._parser.should_keep_alive())
