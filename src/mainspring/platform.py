@@ -264,6 +264,7 @@ def _servers(app: ASGIApp, certificates: Certificates, settings: Settings) -> li
         "log_config": None,
         "server_header": False,
         "timeout_graceful_shutdown": 3,
+        "timeout_keep_alive": 75,
     }
     plain = uvicorn.Config(app, **common)
     secure = uvicorn.Config(

@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mainspring.api import (
@@ -38,7 +38,7 @@ _APPENDED = re.compile(r"^/v1/+https?:/+[^/]+(/v1/.*)$")
 
 def create_app(ctx: Context, pages: Sequence[BaseRoute] = ()) -> ASGIApp:
     """The whole HTTP surface. pages: routes that are not the API's."""
-    sections: list[BaseRoute] = [
+    sections: list[Route] = [
         *streams.routes,
         *predictions.routes,
         *account.routes,
@@ -50,7 +50,7 @@ def create_app(ctx: Context, pages: Sequence[BaseRoute] = ()) -> ASGIApp:
         *push.routes,
     ]
     app = Starlette(
-        routes=[Mount("/v1", routes=sections), Route("/health", _health), *outputs.root_routes, *pages],
+        routes=[*map(_versioned, sections), Route("/health", _health), *outputs.root_routes, *pages],
         exception_handlers={
             ApiError: _told,
             HTTPException: _refused,
@@ -61,6 +61,11 @@ def create_app(ctx: Context, pages: Sequence[BaseRoute] = ()) -> ASGIApp:
     app.router.redirect_slashes = False
     app.state.context = ctx
     return _OnePath(app)
+
+
+def _versioned(route: Route) -> Route:
+    """The route under /v1; quicker than a Mount, which matches twice."""
+    return Route(f"/v1{route.path}", route.endpoint, methods=list(route.methods or ()))
 
 
 class _OnePath:

@@ -89,6 +89,7 @@ async def cancel(request: Request) -> Response:
     live = ctx.feed.get(prediction.id)
     ended = await ctx.predictions.end_waiting(prediction.id, Status.CANCELED, now)
     if ended is not None:
+        ctx.feed.moved(ended.queue, -1)
         ctx.feed.close(ended)
     elif not prediction.status.terminal:
         await ctx.predictions.ask_cancel(prediction.id, now)
@@ -203,8 +204,9 @@ async def _enqueue(ctx: Context, prediction: Prediction) -> None:
     except BaseException:
         ctx.feed.drop(prediction.id)
         raise
-    ctx.feed.joined(prediction.queue)
-    if not ctx.hints.hint_one(f"queue:{prediction.queue}"):
+    ctx.feed.moved(prediction.queue, 1)
+    ctx.hints.hint_one(f"queue:{prediction.queue}")
+    if not ctx.hints.expected(f"queue:{prediction.queue}"):
         ctx.hints.hint("scale")
 
 

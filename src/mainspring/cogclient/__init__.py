@@ -170,6 +170,8 @@ class CogClient:
     def _release(self, connection: Connection) -> None:
         if connection.reusable:
             self._idle.append(connection)
+        elif connection.told:
+            connection.when_complete(self._release)
         else:
             connection.abort()
 

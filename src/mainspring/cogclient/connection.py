@@ -28,8 +28,16 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._received = bytearray()
         self._stream = EventStream()
-        self._complete = self._kept_alive = False
+        self._events: list[Event] = []
+        self._fault: InstanceLost | None = None
+        self._then: Callable[[Connection], None] | None = None
+        self._streams = self._complete = self._kept_alive = False
         self.status = 0
+
+    @property
+    def told(self) -> bool:
+        """Whether the last event has come, though perhaps not the end of the response."""
+        return self._stream.ended and self._transport is not None
 
     @property
     def reusable(self) -> bool:
@@ -51,19 +59,23 @@ class Connection(asyncio.Protocol):
         return bytes(self._received)
 
     async def events(self) -> AsyncIterator[list[Event]]:
-        """Batches of events until the end of the response. Raises InstanceLost."""
+        """Batches of events until the last one; the end of the response may follow. Raises InstanceLost."""
         if self.status != 200:
             yield [refusal(self.status, await self.body())]
             return
-        while not self._stream.ended:
-            if not self._received:
+        while True:
+            while not self._events:
+                if self._fault is not None:
+                    raise self._fault
                 await self._more()
-            received, self._received = self._received, bytearray()
-            events = self._stream.feed(received)
-            if events and self._stream.ended:
-                await self.body()
-            if events:
-                yield events
+            events, self._events = self._events, []
+            yield events
+            if self._stream.ended and not self._events:
+                return
+
+    def when_complete(self, then: Callable[[Connection], None]) -> None:
+        """Call `then` once the response that has told everything has ended, unless the connection is lost first."""
+        self._then = then
 
     async def _more(self) -> None:
         """Wait for something new. Raises InstanceLost once the connection is gone and all was read."""
@@ -92,11 +104,16 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         # coglet leaves Nagle's algorithm on: its next token waits for this acknowledgement, up to 40 ms.
         self._socket.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+        headless = not self.status
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
             self.abort()
-        self._wake()
+        if headless or self._events or self._complete or self._fault or not self._streams:
+            self._wake()
+        if self._complete and self._then is not None:
+            then, self._then = self._then, None
+            then(self)
 
     def connection_lost(self, _error: Exception | None) -> None:
         self._transport = None
@@ -106,8 +123,18 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         self.status = self._parser.get_status_code()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if value.startswith(b"text/event-stream"):
+            self._streams = True
+
     def on_body(self, body: bytes) -> None:
-        self._received += body
+        if not self._streams:
+            self._received += body
+            return
+        try:
+            self._events += self._stream.feed(body)
+        except InstanceLost as fault:
+            self._fault = fault
 
     def on_message_complete(self) -> None:
         self._complete = True

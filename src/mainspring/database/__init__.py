@@ -35,5 +35,8 @@ class Database(Protocol):
     async def fetch(self, sql: str, params: Params | None = None) -> Sequence[Row]:
         """Read rows from committed state."""
 
+    async def fetch_one(self, sql: str, params: Params) -> Row | None:
+        """Read one row of committed state by its key."""
+
     async def close(self) -> None:
         """Commit what was handed in, then close."""

@@ -1,4 +1,9 @@
-"""SQLite: one thread writes and commits in groups, others read; WAL lets both go on at once."""
+"""SQLite: one connection writes and commits in groups, others read; WAL lets both go on at once.
+
+A commit that need not reach the disk takes some 30 µs, less than handing it to a thread and back: such groups, all
+that came in one turn of the event loop, are committed in the loop itself. Durable commits wait for the disk and
+have a thread of their own.
+"""
 
 from __future__ import annotations
 
@@ -37,11 +42,15 @@ class SqliteDatabase:
         self._inbox: queue.SimpleQueue[_Transaction | None] = queue.SimpleQueue()
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
+        self._turn: list[_Transaction] = []
+        self._written = 0
         self._writer = self._connect()
+        self._here = self._connect()
         self._writer.executescript(files("mainspring.database").joinpath("schema.sql").read_text())
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="ledger-read")
         self._thread = threading.Thread(target=self._write_loop, name="ledger-write", daemon=True)
-        self._thread.start()
+        if durable:
+            self._thread.start()
         self._closed = False
 
     async def write(self, *statements: Statement) -> Results:
@@ -49,8 +58,18 @@ class SqliteDatabase:
         transaction = _Transaction(statements, self._loop.create_future())
         if self._closed:
             raise sqlite3.ProgrammingError("the ledger is closed")
-        self._inbox.put(transaction)
+        if self._durable:
+            self._inbox.put(transaction)
+        else:
+            self._turn.append(transaction)
+            if len(self._turn) == 1:
+                self._loop.call_soon(self._commit_turn)
         return await transaction.done
+
+    async def fetch_one(self, sql: str, params: Params) -> Row | None:
+        """Read one committed row by its key, at once: quicker than a thread could be asked."""
+        found: Row | None = self._here.execute(sql, params).fetchone()
+        return found
 
     async def fetch(self, sql: str, params: Params | None = None) -> Sequence[Row]:
         """Read committed rows."""
@@ -61,8 +80,10 @@ class SqliteDatabase:
         if self._closed:
             return
         self._closed = True
-        self._inbox.put(None)
-        await asyncio.to_thread(self._thread.join)
+        self._commit_turn()
+        if self._durable:
+            self._inbox.put(None)
+            await asyncio.to_thread(self._thread.join)
         await asyncio.to_thread(self._readers.shutdown)
         for connection in self._connections:
             connection.close()
@@ -88,18 +109,19 @@ class SqliteDatabase:
     def _checkpoint(self) -> None:
         self._read("PRAGMA wal_checkpoint(PASSIVE)", {})
 
+    def _commit_turn(self) -> None:
+        group, self._turn = self._turn, []
+        if group:
+            self._commit(group)
+            _resolve(group)
+
     def _write_loop(self) -> None:
-        written = 0
         while (first := self._inbox.get()) is not None:
             group, closing = self._drain(first)
             self._commit(group)
             self._loop.call_soon_threadsafe(_resolve, group)
-            written += len(group)
             if closing:
                 return
-            if written >= _CHECKPOINT_EVERY:
-                written = 0
-                self._readers.submit(self._checkpoint)
 
     def _drain(self, first: _Transaction) -> tuple[list[_Transaction], bool]:
         group = [first]
@@ -114,6 +136,10 @@ class SqliteDatabase:
         return group, False
 
     def _commit(self, group: list[_Transaction]) -> None:
+        self._written += len(group)
+        if self._written >= _CHECKPOINT_EVERY and not self._closed:
+            self._written = 0
+            self._readers.submit(self._checkpoint)
         try:
             self._writer.execute("BEGIN IMMEDIATE")
             for transaction in group:

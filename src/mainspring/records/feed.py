@@ -79,6 +79,7 @@ class Feed:
     def __init__(self) -> None:
         self._live: dict[str, Live] = {}
         self._waiting: dict[str, int] = {}
+        self._moved: dict[str, int] = {}
         self.stopping = False
 
     def open(self, prediction_id: str) -> Live:
@@ -111,13 +112,20 @@ class Feed:
         """About how many predictions wait in a queue: as last counted, and those that came since."""
         return self._waiting.get(queue, 0)
 
-    def joined(self, queue: str) -> None:
-        """One more waits."""
-        self._waiting[queue] = self._waiting.get(queue, 0) + 1
+    def moved(self, queue: str, change: int) -> None:
+        """So many more wait, or fewer."""
+        self._waiting[queue] = max(0, self._waiting.get(queue, 0) + change)
+        self._moved[queue] = self._moved.get(queue, 0) + 1
 
-    def counted(self, waiting: dict[str, int]) -> None:
-        """What the ledger says waits."""
-        self._waiting = waiting
+    def movements(self) -> dict[str, int]:
+        """To be taken before the ledger is counted, and given to `counted`."""
+        return dict(self._moved)
+
+    def counted(self, waiting: dict[str, int], since: dict[str, int]) -> None:
+        """What the ledger says waits, for queues where nothing moved since."""
+        for queue in waiting.keys() | self._waiting.keys():
+            if self._moved.get(queue) == since.get(queue):
+                self._waiting[queue] = waiting.get(queue, 0)
 
     def __len__(self) -> int:
         return len(self._live)

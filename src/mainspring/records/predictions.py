@@ -93,8 +93,8 @@ class Predictions:
 
     async def get(self, prediction_id: str) -> Prediction | None:
         """The prediction, if there is one."""
-        rows = await self._database.fetch(GET, {"id": prediction_id})
-        return _prediction(rows[0]) if rows else None
+        row = await self._database.fetch_one(GET, {"id": prediction_id})
+        return _prediction(row) if row else None
 
     async def list(
         self, account: str, cursor: Cursor | None, limit: int, **filters: str | None

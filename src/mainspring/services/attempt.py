@@ -84,7 +84,8 @@ class Attempt:
 
     def leavings(self) -> list[Path]:
         """Directories that the attempt is done with."""
-        return [self._stage.instance.inbox / self.prediction.id, *self._outputs.folders()]
+        handed = [self._stage.instance.inbox / self.prediction.id] if self._stage.inputs.file_fields else []
+        return [*handed, *self._outputs.folders()]
 
     async def _run(self) -> Outcome:
         try:

@@ -60,13 +60,14 @@ class Autoscaler:
 
     async def run_once(self) -> int:
         """Observe, decide, write. Returns how many rows it changed."""
+        movements = self._feed.movements()
         fleet = _Fleet(
             await self._predictions.lines(),
             await self._instances.live(),
             await self._predictions.running(),
             await self._instances.failed(rfc3339(self._now() - timedelta(seconds=_REBOOT_AFTER_S))),
         )
-        self._feed.counted({queue: line.waiting for queue, line in fleet.lines.items()})
+        self._feed.counted({queue: line.waiting for queue, line in fleet.lines.items()}, movements)
         warm = await self._catalog.warm()
         queues = (
             {i.queue for i in fleet.live}

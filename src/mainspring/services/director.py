@@ -125,6 +125,8 @@ class Director:
         now, attempts = rfc3339(self._desk.now()), self._desk.settings.max_attempts
         again, ended = await self._desk.predictions.lose_instance(instance_id, attempts, error, now)
         for prediction in again:
+            self._desk.feed.moved(prediction.queue, 1)
+            self._hints.hint_one(f"queue:{prediction.queue}")
             self._desk.feed.open(prediction.id).restart()
             log.warning("prediction %s runs again: %s", prediction.id, error)
         for prediction in ended:

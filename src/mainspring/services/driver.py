@@ -19,6 +19,8 @@ from mainspring.services.attempt import Attempt, Desk, Stage
 
 log = logging.getLogger(__name__)
 _LOOK_AGAIN_S = 0.5
+_QUIET_S = 1.0
+_MANY_LEAVINGS = 5_000
 _POLL_S = (0.005, 0.02, 0.1)
 _Leavings = tuple[str, list[Path]]
 
@@ -57,6 +59,9 @@ class Driver:
         self._leavings: list[_Leavings] = []
         self._used = False
         self._gone = False
+        self._looked_at_mark = -1
+        self._look_at = 0.0
+        self._ended_at = 0.0
         self._paused: Future | None = None
         self._watch: asyncio.Task[None] | None = None
 
@@ -91,7 +96,10 @@ class Driver:
         return used
 
     async def tidy(self) -> None:
-        """Remove what ended attempts left on disk."""
+        """Remove what ended attempts left on disk, when there is nothing better to do or much of it."""
+        busy = self._attempts or self._ended_at + _QUIET_S > asyncio.get_running_loop().time()
+        if busy and len(self._leavings) < _MANY_LEAVINGS:
+            return
         leavings, self._leavings = self._leavings, []
         if leavings and self._launched is not None:
             await asyncio.to_thread(self._tidy, self._launched, leavings)
@@ -169,24 +177,40 @@ class Driver:
 
     async def _work(self, stage: Stage) -> None:
         topic = f"queue:{self._row.queue}"
-        while not self._gone and not (self.leaving and not self._attempts):
-            mark = self._hints.mark(topic)
-            free = 0 if self.leaving else self._row.slots - len(self._attempts)
-            if free > 0:
-                now = rfc3339(self._desk.now())
-                claimed = await self._desk.predictions.claim(self._row.queue, self.id, free, now)
-                for prediction in claimed:
-                    attempt = Attempt(prediction, stage, self._desk)
-                    self._attempts[prediction.id] = (attempt, asyncio.create_task(self._perform(attempt)))
-                if len(claimed) == free or self._gone or self.leaving:
+        self._hints.expect(topic, 1)
+        try:
+            while not self._gone and not (self.leaving and not self._attempts):
+                mark = self._hints.mark(topic)
+                free = 0 if self.leaving else self._row.slots - len(self._attempts)
+                if free > 0 and self._should_look(mark) and await self._take(stage, free, mark):
                     continue
-            self._paused = asyncio.get_running_loop().create_future()
-            if free > 0:
-                await self._hints.wait(topic, _LOOK_AGAIN_S, since=mark, future=self._paused)
-            else:
-                await self._paused
+                self._paused = asyncio.get_running_loop().create_future()
+                if free > 0:
+                    await self._hints.wait(topic, _LOOK_AGAIN_S, since=mark, future=self._paused)
+                else:
+                    await self._paused
+        finally:
+            self._hints.expect(topic, -1)
         if not self._gone:
             self.reason = "stopped"
+
+    def _should_look(self, mark: int) -> bool:
+        """Whether anything may wait: something was hinted at or is known to wait, or it is time to make sure."""
+        due = asyncio.get_running_loop().time() >= self._look_at
+        return due or mark != self._looked_at_mark or self._desk.feed.waiting(self._row.queue) > 0
+
+    async def _take(self, stage: Stage, free: int, mark: int) -> bool:
+        """Claim up to `free` predictions and start them; whether to look again at once."""
+        self._looked_at_mark = mark
+        self._look_at = asyncio.get_running_loop().time() + _LOOK_AGAIN_S
+        now = rfc3339(self._desk.now())
+        claimed = await self._desk.predictions.claim(self._row.queue, self.id, free, now)
+        if claimed:
+            self._desk.feed.moved(self._row.queue, -len(claimed))
+        for prediction in claimed:
+            attempt = Attempt(prediction, stage, self._desk)
+            self._attempts[prediction.id] = (attempt, asyncio.create_task(self._perform(attempt)))
+        return len(claimed) == free or self._gone or self.leaving
 
     async def _perform(self, attempt: Attempt) -> None:
         try:
@@ -200,6 +224,7 @@ class Driver:
             self._attempts.pop(attempt.prediction.id, None)
             self._leavings.append((attempt.prediction.id, attempt.leavings()))
             self._used = True
+            self._ended_at = asyncio.get_running_loop().time()
             if attempt.stuck:
                 self.leaving = True
             self._wake()
