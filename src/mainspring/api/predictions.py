@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import re
@@ -192,21 +193,31 @@ async def _create(request: Request, account: Account, version: Version, body: Cr
         created_at=rfc3339(now),
         deadline=_deadline(request, body, now),
     )
-    await _enqueue(ctx, prediction)
+    # A caller that goes away must not leave a claimed row that nobody runs.
+    await asyncio.shield(asyncio.create_task(_enqueue(ctx, prediction)))
     return prediction
 
 
 async def _enqueue(ctx: Context, prediction: Prediction) -> None:
-    """Store it, then wake whoever takes it: an instance that has a free slot, or else the autoscaler."""
+    """Store it and see that it runs: at once where a slot is free, else it waits and somebody is woken."""
+    queue = prediction.queue
     ctx.feed.open(prediction.id)
+    seat = ctx.feed.reserve(queue)
     try:
-        await ctx.predictions.create(prediction)
+        stored = await ctx.predictions.create(prediction, seat.id if seat else None)
     except BaseException:
         ctx.feed.drop(prediction.id)
+        if seat is not None:
+            seat.release()
         raise
-    ctx.feed.moved(prediction.queue, 1)
-    ctx.hints.hint_one(f"queue:{prediction.queue}")
-    if not ctx.hints.expected(f"queue:{prediction.queue}"):
+    if seat is not None and stored.status is Status.PROCESSING:
+        seat.begin(stored)
+        return
+    ctx.feed.moved(queue, 1)
+    if seat is not None:
+        seat.release()
+    ctx.hints.hint_one(f"queue:{queue}")
+    if seat is not None or not ctx.feed.served(queue):
         ctx.hints.hint("scale")
 
 

@@ -95,7 +95,7 @@ class CogClient:
         """
         connection = await self._started(prediction_id, body)
         try:
-            async for events in connection.events():
+            while events := await connection.events():
                 yield events
         finally:
             self._release(connection)
@@ -147,7 +147,7 @@ class CogClient:
                 await connection.send(request)
             except InstanceLost:
                 # A kept connection may have been closed just now, before the request was read.
-                if not reused:
+                if not reused or connection.status:
                     raise
             except BaseException:
                 connection.abort()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import cast
 
 import httptools
@@ -45,7 +45,7 @@ class Connection(asyncio.Protocol):
         return self._kept_alive and self._transport is not None
 
     async def send(self, request: bytes) -> None:
-        """Write a request and wait until the head of the response is here. Raises InstanceLost."""
+        """Write a request and wait until its response begins to tell something. Raises InstanceLost."""
         self._begin()
         if self._transport is not None:
             self._transport.write(request)
@@ -58,20 +58,25 @@ class Connection(asyncio.Protocol):
             await self._more()
         return bytes(self._received)
 
-    async def events(self) -> AsyncIterator[list[Event]]:
-        """Batches of events until the last one; the end of the response may follow. Raises InstanceLost."""
+    async def events(self) -> list[Event]:
+        """The next events; none after the last one, though the end of the response may follow.
+
+        Raises InstanceLost.
+        """
         if self.status != 200:
-            yield [refusal(self.status, await self.body())]
-            return
-        while True:
-            while not self._events:
-                if self._fault is not None:
-                    raise self._fault
-                await self._more()
-            events, self._events = self._events, []
-            yield events
-            if self._stream.ended and not self._events:
-                return
+            return [] if self.told else self._refused(await self.body())
+        while not self._events:
+            if self._fault is not None:
+                raise self._fault
+            if self._stream.ended:
+                return []
+            await self._more()
+        events, self._events = self._events, []
+        return events
+
+    def _refused(self, body: bytes) -> list[Event]:
+        self._stream.ended = True
+        return [refusal(self.status, body)]
 
     def when_complete(self, then: Callable[[Connection], None]) -> None:
         """Call `then` once the response that has told everything has ended, unless the connection is lost first."""
@@ -99,17 +104,16 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self._socket = transport.get_extra_info("socket")
+        self._socket = socket.socket(fileno=transport.get_extra_info("socket").fileno())
 
     def data_received(self, data: bytes) -> None:
         # coglet leaves Nagle's algorithm on: its next token waits for this acknowledgement, up to 40 ms.
         self._socket.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
-        headless = not self.status
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
             self.abort()
-        if headless or self._events or self._complete or self._fault or not self._streams:
+        if self._events or self._complete or self._fault or not self._streams:
             self._wake()
         if self._complete and self._then is not None:
             then, self._then = self._then, None
@@ -117,6 +121,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, _error: Exception | None) -> None:
         self._transport = None
+        self._socket.detach()
         self._on_lost(self)
         self._wake()
 

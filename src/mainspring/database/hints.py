@@ -15,7 +15,6 @@ class Hints:
         self._enabled = enabled
         self._given: defaultdict[str, int] = defaultdict(int)
         self._waiting: defaultdict[str, list[Future]] = defaultdict(list)
-        self._expecting: defaultdict[str, int] = defaultdict(int)
 
     def mark(self, topic: str) -> int:
         """How many hints topic has had: taken before one looks, it makes `wait` miss none."""
@@ -39,14 +38,6 @@ class Hints:
             if not future.done():
                 future.set_result(None)
                 return
-
-    def expect(self, topic: str, change: int) -> None:
-        """Say that one more (1) or one fewer (-1) looks after what topic hints at."""
-        self._expecting[topic] += change
-
-    def expected(self, topic: str) -> bool:
-        """Whether anybody looks after topic, now or when it is done with something else."""
-        return self._expecting[topic] > 0
 
     async def wait(self, topic: str, timeout_s: float, *, since: int, future: Future | None = None) -> None:
         """Return at the next hint on topic after mark `since`, after timeout_s, or when somebody releases future."""

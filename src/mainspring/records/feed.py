@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Protocol
 
 from mainspring.core.prediction import Prediction
 
@@ -73,6 +74,21 @@ class Live:
             _release(future)
 
 
+class Seat(Protocol):
+    """An instance of this process that takes predictions past the line, when nobody stands in it."""
+
+    id: str
+
+    def reserve(self) -> bool:
+        """Hold a free slot; False when there is none."""
+
+    def release(self) -> None:
+        """Give the held slot back."""
+
+    def begin(self, prediction: Prediction) -> None:
+        """Run a prediction that was stored as claimed by this instance, in the held slot."""
+
+
 class Feed:
     """Every prediction that was made or is run by this process and has not ended."""
 
@@ -80,6 +96,7 @@ class Feed:
         self._live: dict[str, Live] = {}
         self._waiting: dict[str, int] = {}
         self._moved: dict[str, int] = {}
+        self._seats: dict[str, list[Seat]] = {}
         self.stopping = False
 
     def open(self, prediction_id: str) -> Live:
@@ -111,6 +128,24 @@ class Feed:
     def waiting(self, queue: str) -> int:
         """About how many predictions wait in a queue: as last counted, and those that came since."""
         return self._waiting.get(queue, 0)
+
+    def offer(self, queue: str, seat: Seat) -> None:
+        """An instance serves a queue from now on."""
+        self._seats.setdefault(queue, []).append(seat)
+
+    def withdraw(self, queue: str, seat: Seat) -> None:
+        """It does not any more."""
+        self._seats[queue].remove(seat)
+
+    def served(self, queue: str) -> bool:
+        """Whether an instance of this process serves the queue, be it busy or not."""
+        return bool(self._seats.get(queue))
+
+    def reserve(self, queue: str) -> Seat | None:
+        """A held slot for a new prediction; None when there is none or others wait for it."""
+        if self._waiting.get(queue):
+            return None
+        return next((seat for seat in self._seats.get(queue, ()) if seat.reserve()), None)
 
     def moved(self, queue: str, change: int) -> None:
         """So many more wait, or fewer."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from mainspring.core.prediction import Outcome, Prediction, Status, guard
@@ -15,6 +15,16 @@ _COLUMNS = tuple(f.name for f in fields(Prediction))
 _ALL = ", ".join(_COLUMNS)
 
 CREATE = f"INSERT INTO predictions ({_ALL}) VALUES ({', '.join(':' + c for c in _COLUMNS)})"
+_TAKEN = "EXISTS (SELECT 1 FROM instances WHERE id = :seat AND state = 'ready')"
+_CLAIMED = {
+    "status": f"CASE WHEN {_TAKEN} THEN 'processing' ELSE 'starting' END",
+    "started_at": f"CASE WHEN {_TAKEN} THEN :created_at END",
+    "instance_id": f"CASE WHEN {_TAKEN} THEN :seat END",
+    "attempt": f"CASE WHEN {_TAKEN} THEN 1 ELSE 0 END",
+}
+CREATE_CLAIMED = f"""
+    INSERT INTO predictions ({_ALL}) SELECT {", ".join(_CLAIMED.get(c, ":" + c) for c in _COLUMNS)}
+    RETURNING status"""
 COUNT_RUN = "UPDATE models SET run_count = run_count + 1 WHERE owner = :owner AND name = :name"
 GET = f"SELECT {_ALL} FROM predictions WHERE id = :id"
 LIST = Keyset.of(
@@ -83,12 +93,26 @@ class Predictions:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create(self, prediction: Prediction) -> None:
-        """Store a new prediction and count the run of its model."""
+    async def create(self, prediction: Prediction, seat: str | None = None) -> Prediction:
+        """Store a new prediction and count the run of its model.
+
+        seat: an instance with a free slot; if it is ready, the prediction is its first claim at once.
+        """
         owner, _, name = prediction.model.partition("/")
         row = {c: getattr(prediction, c) for c in _COLUMNS}
-        await self._database.write(
-            Statement(CREATE, row), Statement(COUNT_RUN, {"owner": owner, "name": name})
+        count = Statement(COUNT_RUN, {"owner": owner, "name": name})
+        if seat is None:
+            await self._database.write(Statement(CREATE, row), count)
+            return prediction
+        stored, _ = await self._database.write(Statement(CREATE_CLAIMED, {**row, "seat": seat}), count)
+        if stored[0]["status"] != Status.PROCESSING:
+            return prediction
+        return replace(
+            prediction,
+            status=Status.PROCESSING,
+            started_at=prediction.created_at,
+            instance_id=seat,
+            attempt=1,
         )
 
     async def get(self, prediction_id: str) -> Prediction | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from mainspring.cogclient import CogClient
 from mainspring.core.errors import InstanceLost, LaunchError, MainspringError
 from mainspring.core.ids import rfc3339
+from mainspring.core.prediction import Prediction
 from mainspring.database.hints import Future, Hints, release
 from mainspring.launchers import Launched, Launcher, LaunchSpec
 from mainspring.records.catalog import Catalog, Version
@@ -59,6 +60,8 @@ class Driver:
         self._leavings: list[_Leavings] = []
         self._used = False
         self._gone = False
+        self._reserved = 0
+        self._on: Stage | None = None
         self._looked_at_mark = -1
         self._look_at = 0.0
         self._ended_at = 0.0
@@ -71,7 +74,8 @@ class Driver:
             version = await self._version()
             await self._launch(version)
             await self._become_ready()
-            await self._work(self._stage(version))
+            self._on = self._stage(version)
+            await self._work(self._on)
         except (SetupFailed, LaunchError) as error:
             self.reason = str(error)
             await self._fail_waiting(str(error))
@@ -177,11 +181,11 @@ class Driver:
 
     async def _work(self, stage: Stage) -> None:
         topic = f"queue:{self._row.queue}"
-        self._hints.expect(topic, 1)
+        self._desk.feed.offer(self._row.queue, self)
         try:
-            while not self._gone and not (self.leaving and not self._attempts):
+            while not self._gone and not (self.leaving and not self._attempts and not self._reserved):
                 mark = self._hints.mark(topic)
-                free = 0 if self.leaving else self._row.slots - len(self._attempts)
+                free = self._free()
                 if free > 0 and self._should_look(mark) and await self._take(stage, free, mark):
                     continue
                 self._paused = asyncio.get_running_loop().create_future()
@@ -190,7 +194,7 @@ class Driver:
                 else:
                     await self._paused
         finally:
-            self._hints.expect(topic, -1)
+            self._desk.feed.withdraw(self._row.queue, self)
         if not self._gone:
             self.reason = "stopped"
 
@@ -208,9 +212,33 @@ class Driver:
         if claimed:
             self._desk.feed.moved(self._row.queue, -len(claimed))
         for prediction in claimed:
-            attempt = Attempt(prediction, stage, self._desk)
-            self._attempts[prediction.id] = (attempt, asyncio.create_task(self._perform(attempt)))
+            self._start(prediction, stage)
         return len(claimed) == free or self._gone or self.leaving
+
+    def reserve(self) -> bool:
+        """Hold a free slot for a prediction that is about to be stored."""
+        if self._gone or self._free() <= 0:
+            return False
+        self._reserved += 1
+        return True
+
+    def release(self) -> None:
+        """Give the held slot back."""
+        self._reserved -= 1
+        self._wake()
+
+    def begin(self, prediction: Prediction) -> None:
+        """Run a stored prediction in the held slot."""
+        self._reserved -= 1
+        assert self._on is not None
+        self._start(prediction, self._on)
+
+    def _free(self) -> int:
+        return 0 if self.leaving else self._row.slots - len(self._attempts) - self._reserved
+
+    def _start(self, prediction: Prediction, stage: Stage) -> None:
+        attempt = Attempt(prediction, stage, self._desk)
+        self._attempts[prediction.id] = (attempt, asyncio.create_task(self._perform(attempt)))
 
     async def _perform(self, attempt: Attempt) -> None:
         try:
