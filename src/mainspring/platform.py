@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -210,6 +211,8 @@ async def _serve(settings: Settings, chosen: str | None, announce: Callable[[Ann
         for server, sock in zip(servers, sockets, strict=True)
     ]
     note_ports(settings.data, *(sock.getsockname()[1] for sock in sockets))
+    gc.collect()
+    gc.freeze()
     announce(_announcement(settings, sockets, certificates, token))
     pushing = asyncio.create_task(push_bundled(platform.builder, settings))
     stopping, hurry = _signals()

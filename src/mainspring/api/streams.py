@@ -30,7 +30,7 @@ from mainspring.records.feed import Live
 _LOOK_AGAIN_S = 0.25
 _GATHER_S = 0.003
 _KEEP_ALIVE_S = 15.0
-_CAPABILITY = re.compile(r"([0-9a-z]{26})-([a-z2-7]{52})")
+_CAPABILITY = re.compile(r"([0-9a-z]{26})-([0-9a-f]{64})")
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "Access-Control-Allow-Origin": "*"}
 
@@ -38,7 +38,7 @@ _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "Access-Cont
 class _StreamConvertor(Convertor[str]):
     """Tells a stream's capability from a file's id."""
 
-    regex = "[0-9a-z]{26}-[a-z2-7]{52}"
+    regex = "[0-9a-z]{26}-[0-9a-f]{64}"
 
     def convert(self, value: str) -> str:
         return value

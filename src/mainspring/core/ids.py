@@ -24,7 +24,7 @@ def new_capability(random: Random = secrets.token_bytes) -> str:
 
 def rfc3339(at: datetime) -> str:
     """UTC with microseconds and Z, so that text order is time order."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return at.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def parse_time(text: str) -> datetime:

@@ -44,8 +44,8 @@ class Vault:
         return hmac.digest(self._sign_key, message.encode(), hashlib.sha256)
 
     def capability(self, message: str) -> str:
-        """52 lowercase characters that prove a right to whatever message names."""
-        return base64.b32encode(self.hmac(message)).decode().rstrip("=").lower()
+        """64 hex digits that prove a right to whatever message names."""
+        return self.hmac(message).hex()
 
     def proves(self, capability: str, message: str) -> bool:
         """Whether the capability was made for message, in constant time."""

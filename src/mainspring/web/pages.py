@@ -48,7 +48,7 @@ class _Nowhere(Route):
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         match, child = super().matches(scope)
-        wanted = match is Match.FULL and scope["path"] != "/v1" and _wants_html(Request(scope))
+        wanted = match is Match.FULL and _wants_html(Request(scope))
         return (match, child) if wanted else (Match.NONE, {})
 
 
@@ -141,6 +141,8 @@ class _Site:
 
 
 def _wants_html(request: Request) -> bool:
+    if request.url.path == "/v1" or request.url.path.startswith("/v1/"):
+        return False
     return "text/html" in request.headers.get("accept", "")
 
 
