@@ -12,8 +12,8 @@ Random = Callable[[int], bytes]
 
 
 def new_id(now: datetime, random: Random = secrets.token_bytes) -> str:
-    """26 lowercase characters: 48 bits of milliseconds, then 80 random bits; ids sort by time."""
-    value = (int(now.timestamp() * 1000) << 80) | int.from_bytes(random(10), "big")
+    """26 lowercase characters: 52 bits of microseconds, then 76 random bits; ids sort by time."""
+    value = (int(now.timestamp() * 1_000_000) << 76) | (int.from_bytes(random(10), "big") >> 4)
     return "".join(_CROCKFORD[(value >> shift) & 31] for shift in range(125, -1, -5))
 
 
