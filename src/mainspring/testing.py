@@ -18,7 +18,7 @@ import contextlib
 import itertools
 import json
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -313,9 +313,9 @@ class FakeLauncher:
         cog = self.cogs.get(instance.workdir.name)
         return cog.setup_logs if cog is not None else ""
 
-    def tidy(self, instance: Launched, prediction_id: str) -> None:
-        """Note the id."""
-        self.tidied.append(prediction_id)
+    def tidy(self, instance: Launched, prediction_ids: Sequence[str]) -> None:
+        """Note the ids."""
+        self.tidied.extend(prediction_ids)
 
     async def reap(self, pid: int, pid_started_at: int) -> None:
         """Note the pid."""

@@ -158,7 +158,7 @@ async def test_tmp_is_the_instance_s_own_and_is_tidied(tmp_path: Path) -> None:
         assert not Path("/tmp/mine").exists()
         cog = instance.launched.workdir / "tmp/coglet/predictions/p1"
         assert cog.is_dir()
-        instance.launcher.tidy(instance.launched, "p1")
+        instance.launcher.tidy(instance.launched, ["p1"])
         assert not cog.exists()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -70,8 +71,8 @@ class Launcher(Protocol):
     def setup_logs(self, instance: Launched) -> str:
         """What it printed outside predictions so far, newest 64 kB."""
 
-    def tidy(self, instance: Launched, prediction_id: str) -> None:
-        """Remove what Cog leaves on disk for a finished prediction; it never does itself."""
+    def tidy(self, instance: Launched, prediction_ids: Sequence[str]) -> None:
+        """Remove what Cog leaves on disk for finished predictions; it never does itself."""
 
     async def reap(self, pid: int, pid_started_at: int) -> None:
         """End what an earlier server left behind, if that pid still is that process."""

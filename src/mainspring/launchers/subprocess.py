@@ -173,15 +173,16 @@ class SubprocessLauncher:
         newest = setuplogs.read_newest(instance.workdir / "stderr.log")
         return (printed + setuplogs.of_the_author(newest))[-setuplogs.KEPT_BYTES :]
 
-    def tidy(self, instance: Launched, prediction_id: str) -> None:
-        """Remove what Cog leaves on disk for a finished prediction; it never does itself."""
+    def tidy(self, instance: Launched, prediction_ids: Sequence[str]) -> None:
+        """Remove what Cog leaves on disk for finished predictions; it never does itself."""
         base, names = (
             (instance.workdir, ("tmp", "coglet", "predictions")) if self._private_tmp else (COG_TEMPORARY, ())
         )
         with contextlib.suppress(OSError):
             directory = open_beneath(base, *names)
             try:
-                shutil.rmtree(prediction_id, dir_fd=directory)
+                for prediction_id in prediction_ids:
+                    _remove_traces(prediction_id, directory)
             finally:
                 os.close(directory)
 
@@ -210,6 +211,16 @@ class SubprocessLauncher:
             for workdir in self._root.iterdir():
                 await asyncio.to_thread(remove, workdir)
         return killed
+
+
+def _remove_traces(prediction_id: str, directory: int) -> None:
+    """Remove a prediction's directory, mostly three empty ones, beneath an open directory."""
+    try:
+        for name in ("inputs", "outputs", ""):
+            os.rmdir(os.path.join(prediction_id, name), dir_fd=directory)
+    except OSError:
+        with contextlib.suppress(OSError):
+            shutil.rmtree(prediction_id, dir_fd=directory)
 
 
 def _reserve_port() -> socket.socket:

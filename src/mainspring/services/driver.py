@@ -279,8 +279,8 @@ class Driver:
             self._desk.feed.close(prediction)
 
     def _tidy(self, launched: Launched, leavings: list[_Leavings]) -> None:
-        for prediction_id, directories in leavings:
-            self._launcher.tidy(launched, prediction_id)
+        self._launcher.tidy(launched, [prediction_id for prediction_id, _ in leavings])
+        for _, directories in leavings:
             for directory in directories:
                 shutil.rmtree(directory, ignore_errors=True)
 
