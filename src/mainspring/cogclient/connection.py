@@ -12,6 +12,7 @@ import httptools
 from mainspring.cogclient.events import Event, EventStream, refusal
 from mainspring.core.errors import InstanceLost
 
+_BREATH_S, _MANY_READS = 0.002, 16
 _QUICKACK = getattr(socket, "TCP_QUICKACK", socket.TCP_NODELAY)
 
 
@@ -22,6 +23,7 @@ class Connection(asyncio.Protocol):
         self._on_lost = on_lost
         self._transport: asyncio.Transport | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._read_at = 0.0
         self._begin()
 
     def _begin(self) -> None:
@@ -32,6 +34,7 @@ class Connection(asyncio.Protocol):
         self._fault: InstanceLost | None = None
         self._then: Callable[[Connection], None] | None = None
         self._streams = self._complete = self._kept_alive = False
+        self._fast_reads = 0
         self.status = 0
 
     @property
@@ -115,9 +118,24 @@ class Connection(asyncio.Protocol):
             self.abort()
         if self._events or self._complete or self._fault or not self._streams:
             self._wake()
+        if self._streams and not self._complete:
+            self._breathe()
         if self._complete and self._then is not None:
             then, self._then = self._then, None
             then(self)
+
+    def _breathe(self) -> None:
+        """Read less often from a stream that comes very fast: each read costs more than the token in it."""
+        loop = asyncio.get_running_loop()
+        since, self._read_at = loop.time() - self._read_at, loop.time()
+        self._fast_reads = self._fast_reads + 1 if since < _BREATH_S * 2 else 0
+        if self._fast_reads > _MANY_READS and self._transport is not None:
+            self._transport.pause_reading()
+            loop.call_later(_BREATH_S, self._go_on, self._transport)
+
+    def _go_on(self, transport: asyncio.Transport) -> None:
+        if transport is self._transport and not transport.is_reading():
+            transport.resume_reading()
 
     def connection_lost(self, _error: Exception | None) -> None:
         self._transport = None
