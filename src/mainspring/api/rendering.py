@@ -12,7 +12,8 @@ from mainspring.core.prediction import Prediction
 from mainspring.core.schema import OutputKind
 from mainspring.records.feed import Live
 
-_MARK = '"mainspring-output://'
+MARK = b'"mainspring-output://'
+_MARK = MARK.decode()
 _NULL = Raw(b"null")
 
 

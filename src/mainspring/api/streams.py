@@ -19,7 +19,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from mainspring.api.context import Context, context
-from mainspring.api.rendering import with_urls
+from mainspring.api.rendering import MARK, with_urls
 from mainspring.api.wire import base_url
 from mainspring.core.errors import NotFound
 from mainspring.core.ids import parse_time
@@ -28,7 +28,8 @@ from mainspring.core.schema import OutputKind
 from mainspring.records.feed import Live
 
 _LOOK_AGAIN_S = 0.25
-_GATHER_S = 0.003
+_GATHER_S = 0.005
+_string = msgspec.json.Decoder(str).decode
 _KEEP_ALIVE_S = 15.0
 _CAPABILITY = re.compile(r"([0-9a-z]{26})-([0-9a-f]{64})")
 _LINE_END = re.compile(r"\r\n|\n|\r")
@@ -166,8 +167,9 @@ class _Reader:
 
     def _text(self, chunk: bytes) -> str:
         """A string as it is, files as URLs, other JSON as its text."""
-        text = with_urls(chunk.decode(), self._base)
-        return msgspec.json.decode(text, type=str) if text[:1] == b'"' else text.decode()
+        if MARK in chunk:
+            chunk = with_urls(chunk.decode(), self._base)
+        return _string(chunk) if chunk[:1] == b'"' else chunk.decode()
 
     def _event(self, name: str, number: int, text: str) -> bytes:
         data = "\ndata: ".join(_LINE_END.split(text)) if "\n" in text or "\r" in text else text

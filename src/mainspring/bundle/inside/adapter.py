@@ -95,7 +95,7 @@ def _plain(bind: Callable[..., Any], prepare: Callable[..., Any]) -> Callable[..
 def _each(chunks: Iterator[Any]) -> Iterator[Any]:
     with _Call():
         for chunk in chunks:
-            yield _files.give_out(chunk)
+            yield chunk if type(chunk) is str else _files.give_out(chunk)
 
 
 def _coroutine(bind: Callable[..., Any], prepare: Callable[..., Any]) -> Callable[..., Any]:
