@@ -134,7 +134,7 @@ class Attempt:
         return done
 
     async def _outcome(self, done: Completed) -> Outcome:
-        output = bytes(done.output) if done.output is not None else None
+        output = bytes(done.output) if done.output is not None else self._said()
         if output is not None and MARK in output:
             output = await self._outputs.take(output)
         status = Status(done.status)
@@ -152,7 +152,7 @@ class Attempt:
 
     def _told(self, status: Status, error: str | None = None) -> Outcome:
         """An end that the model did not bring about: keep what it said."""
-        said = b"[" + b",".join(self._live.chunks) + b"]" if self._live.chunks else None
+        said = self._said()
         return Outcome(
             status=status,
             output=said.decode() if said else None,
@@ -160,6 +160,10 @@ class Attempt:
             logs="".join(self._live.logs),
             metrics=self._metrics({}),
         )
+
+    def _said(self) -> bytes | None:
+        """The chunks so far as one array: coglet forgets those of an async model that did not end well."""
+        return b"[" + b",".join(self._live.chunks) + b"]" if self._live.chunks else None
 
     def _metrics(self, own: dict[str, object]) -> str:
         now = self._desk.now()
