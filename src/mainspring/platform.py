@@ -88,21 +88,19 @@ class Platform:
         self.scribe = Scribe(self.predictions)
         desk = Desk(
             settings=settings,
-            predictions=self.predictions,
-            feed=self.feed,
-            scribe=self.scribe,
-            inputs=Inputs(self.vault, self.files, self.objects, self.fetcher.fetch, now),
-            objects=self.objects,
-            now=now,
-        )
-        self.director = Director(
-            desk=desk,
+            root=settings.data,
             hints=self.hints,
+            feed=self.feed,
             catalog=self.catalog,
+            predictions=self.predictions,
             instances=self.instances,
             launcher=launcher,
-            root=settings.data,
+            objects=self.objects,
+            inputs=Inputs(self.vault, self.files, self.objects, self.fetcher.fetch, now),
+            scribe=self.scribe,
+            now=now,
         )
+        self.director = Director(desk)
         self.autoscaler = Autoscaler(
             settings=settings,
             capacity=self.machine,

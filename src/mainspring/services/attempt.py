@@ -15,9 +15,12 @@ from mainspring.core.errors import InstanceLost
 from mainspring.core.ids import parse_time, rfc3339
 from mainspring.core.prediction import Outcome, Prediction, Status, metrics_of
 from mainspring.core.schema import InputSchema, OutputKind
-from mainspring.launchers import Launched
+from mainspring.database.hints import Hints
+from mainspring.launchers import Launched, Launcher
 from mainspring.objects import Objects
+from mainspring.records.catalog import Catalog
 from mainspring.records.feed import Feed, Live
+from mainspring.records.instances import Instances
 from mainspring.records.predictions import Predictions
 from mainspring.services.inputs import InputError, Inputs
 from mainspring.services.outputs import MARK, OutputError, Outputs
@@ -27,14 +30,19 @@ from mainspring.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What every attempt of this process works with."""
+    """What the director, its drivers and their attempts work with. root: the data directory."""
 
     settings: Settings
-    predictions: Predictions
+    root: Path
+    hints: Hints
     feed: Feed
-    scribe: Scribe
-    inputs: Inputs
+    catalog: Catalog
+    predictions: Predictions
+    instances: Instances
+    launcher: Launcher
     objects: Objects
+    inputs: Inputs
+    scribe: Scribe
     now: Callable[[], datetime]
 
 

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from pathlib import Path
 
 from mainspring.core.ids import rfc3339
-from mainspring.database.hints import Hints
-from mainspring.launchers import Launcher
-from mainspring.records.catalog import Catalog
-from mainspring.records.instances import Instance, Instances
+from mainspring.records.instances import Instance
 from mainspring.services.attempt import Desk
 from mainspring.services.driver import Driver
 
@@ -24,22 +20,8 @@ class Director:
     topic = "instances"
     interval_s = 0.5
 
-    def __init__(
-        self,
-        *,
-        desk: Desk,
-        hints: Hints,
-        catalog: Catalog,
-        instances: Instances,
-        launcher: Launcher,
-        root: Path,
-    ) -> None:
+    def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._hints = hints
-        self._catalog = catalog
-        self._instances = instances
-        self._launcher = launcher
-        self._root = root
         self._drivers: dict[str, Driver] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._accepting = True
@@ -48,7 +30,7 @@ class Director:
     async def run_once(self) -> int:
         """Look at the rows once. Returns how many drivers it started or told something."""
         changed = 0
-        for row in await self._instances.live():
+        for row in await self._desk.instances.live():
             driver = self._drivers.get(row.id)
             if driver is None and row.state == "booting" and self._accepting:
                 self._adopt(row)
@@ -64,12 +46,12 @@ class Director:
 
     async def recover(self) -> None:
         """End what an earlier server left: its processes, its instances, its claims."""
-        for row in await self._instances.live():
+        for row in await self._desk.instances.live():
             if row.pid is not None and row.pid_started_at is not None:
-                await self._launcher.reap(row.pid, row.pid_started_at)
+                await self._desk.launcher.reap(row.pid, row.pid_started_at)
             now = rfc3339(self._desk.now())
-            await self._instances.end(row.id, "the server was gone", row.setup_logs, now)
-        await self._launcher.sweep()
+            await self._desk.instances.end(row.id, "the server was gone", row.setup_logs, now)
+        await self._desk.launcher.sweep()
         for instance_id in await self._desk.predictions.running():
             await self._lose(instance_id, "The server stopped while this prediction ran.")
 
@@ -92,15 +74,7 @@ class Director:
             task.cancel()
 
     def _adopt(self, row: Instance) -> None:
-        driver = Driver(
-            row,
-            desk=self._desk,
-            hints=self._hints,
-            catalog=self._catalog,
-            instances=self._instances,
-            launcher=self._launcher,
-            root=self._root,
-        )
+        driver = Driver(row, self._desk)
         self._drivers[row.id] = driver
         self._tasks[row.id] = asyncio.create_task(self._drive(driver), name=f"instance {row.id}")
 
@@ -118,7 +92,7 @@ class Director:
         await self._lose(driver.id, driver.reason)
         self._drivers.pop(driver.id, None)
         self._tasks.pop(driver.id, None)
-        self._hints.hint("scale")
+        self._desk.hints.hint("scale")
 
     async def _lose(self, instance_id: str, error: str) -> None:
         """Queue again what it was running, or end it when it has been tried often enough."""
@@ -126,7 +100,7 @@ class Director:
         again, ended = await self._desk.predictions.lose_instance(instance_id, attempts, error, now)
         for prediction in again:
             self._desk.feed.moved(prediction.queue, 1)
-            self._hints.hint_one(f"queue:{prediction.queue}")
+            self._desk.hints.hint_one(f"queue:{prediction.queue}")
             self._desk.feed.open(prediction.id).restart()
             log.warning("prediction %s runs again: %s", prediction.id, error)
         for prediction in ended:
@@ -141,4 +115,4 @@ class Director:
         now = rfc3339(self._desk.now())
         for driver in self._drivers.values():
             if driver.take_use():
-                await self._instances.used(driver.id, now)
+                await self._desk.instances.used(driver.id, now)

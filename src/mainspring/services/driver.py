@@ -12,10 +12,10 @@ from mainspring.cogclient import CogClient
 from mainspring.core.errors import InstanceLost, LaunchError, MainspringError
 from mainspring.core.ids import rfc3339
 from mainspring.core.prediction import Prediction
-from mainspring.database.hints import Future, Hints, release
-from mainspring.launchers import Launched, Launcher, LaunchSpec
-from mainspring.records.catalog import Catalog, Version
-from mainspring.records.instances import Instance, Instances
+from mainspring.database.hints import Future, release
+from mainspring.launchers import Launched, LaunchSpec
+from mainspring.records.catalog import Version
+from mainspring.records.instances import Instance
 from mainspring.services.attempt import Attempt, Desk, Stage
 
 log = logging.getLogger(__name__)
@@ -33,27 +33,12 @@ class SetupFailed(MainspringError):
 class Driver:
     """Drives one instance. `reason` says why it went."""
 
-    def __init__(
-        self,
-        row: Instance,
-        *,
-        desk: Desk,
-        hints: Hints,
-        catalog: Catalog,
-        instances: Instances,
-        launcher: Launcher,
-        root: Path,
-    ) -> None:
+    def __init__(self, row: Instance, desk: Desk) -> None:
         self.id = row.id
         self.leaving = False
         self.reason = "The instance of the model was lost."
         self._row = row
         self._desk = desk
-        self._hints = hints
-        self._catalog = catalog
-        self._instances = instances
-        self._launcher = launcher
-        self._root = root
         self._launched: Launched | None = None
         self._client: CogClient | None = None
         self._attempts: dict[str, tuple[Attempt, asyncio.Task[None]]] = {}
@@ -114,12 +99,12 @@ class Driver:
         if self._client is not None:
             await self._client.close()
         if self._launched is not None:
-            logs = self._launcher.setup_logs(self._launched)
-            await self._launcher.terminate(self._launched, grace_s)
-        await self._instances.end(self.id, self.reason, logs, rfc3339(self._desk.now()))
+            logs = self._desk.launcher.setup_logs(self._launched)
+            await self._desk.launcher.terminate(self._launched, grace_s)
+        await self._desk.instances.end(self.id, self.reason, logs, rfc3339(self._desk.now()))
 
     async def _version(self) -> Version:
-        version = await self._catalog.get_version(self._row.model, self._row.version)
+        version = await self._desk.catalog.get_version(self._row.model, self._row.version)
         if version is None:
             raise SetupFailed("The version was deleted.")
         return version
@@ -127,27 +112,27 @@ class Driver:
     def _stage(self, version: Version) -> Stage:
         assert self._launched is not None
         assert self._client is not None
-        schema = self._catalog.input_schema(version)
-        return Stage(self._launched, self._client, schema, self._catalog.output_kind(version))
+        schema = self._desk.catalog.input_schema(version)
+        return Stage(self._launched, self._client, schema, self._desk.catalog.output_kind(version))
 
     async def _launch(self, version: Version) -> None:
         spec = LaunchSpec(
             instance_id=self.id,
-            source=self._root / "sources" / version.source,
-            environment=self._root / "envs" / version.environment,
+            source=self._desk.root / "sources" / version.source,
+            environment=self._desk.root / "envs" / version.environment,
             predictor=version.predictor,
             slots=version.slots,
             env=dict(version.env),
             devices=self._row.devices,
             threads=self._desk.settings.instance_threads or max(1, len(os.sched_getaffinity(0)) // 2),
         )
-        self._launched = launched = await self._launcher.launch(spec)
+        self._launched = launched = await self._desk.launcher.launch(spec)
         self._client = CogClient(launched.address)
-        await self._instances.launched(self.id, launched.address, launched.pid, launched.pid_started_at)
+        await self._desk.instances.launched(self.id, launched.address, launched.pid, launched.pid_started_at)
         self._watch = asyncio.create_task(self._watch_process(launched))
 
     async def _watch_process(self, launched: Launched) -> None:
-        await self._launcher.wait(launched)
+        await self._desk.launcher.wait(launched)
         self._gone = True
         self._wake()
 
@@ -165,7 +150,7 @@ class Driver:
                     f"model container failed to boot and complete setup within {limit:.0f} seconds"
                 )
             await asyncio.sleep(_POLL_S[0] if waited < 1 else _POLL_S[1] if waited < 10 else _POLL_S[2])
-        await self._instances.ready(self.id, self._setup_logs(), rfc3339(self._desk.now()))
+        await self._desk.instances.ready(self.id, self._setup_logs(), rfc3339(self._desk.now()))
 
     async def _is_ready(self) -> bool:
         assert self._client is not None
@@ -184,13 +169,13 @@ class Driver:
         self._desk.feed.offer(self._row.queue, self)
         try:
             while not self._gone and not (self.leaving and not self._attempts and not self._reserved):
-                mark = self._hints.mark(topic)
+                mark = self._desk.hints.mark(topic)
                 free = self._free()
                 if free > 0 and self._should_look(mark) and await self._take(stage, free, mark):
                     continue
                 self._paused = asyncio.get_running_loop().create_future()
                 if free > 0:
-                    await self._hints.wait(topic, _LOOK_AGAIN_S, since=mark, future=self._paused)
+                    await self._desk.hints.wait(topic, _LOOK_AGAIN_S, since=mark, future=self._paused)
                 else:
                     await self._paused
         finally:
@@ -269,7 +254,7 @@ class Driver:
     async def _fail_waiting(self, error: str) -> None:
         """Setup failed: who waits is told, unless another instance is ready to serve them."""
         others = [
-            i for i in await self._instances.live() if i.queue == self._row.queue and i.state == "ready"
+            i for i in await self._desk.instances.live() if i.queue == self._row.queue and i.state == "ready"
         ]
         if others:
             return
@@ -279,13 +264,13 @@ class Driver:
             self._desk.feed.close(prediction)
 
     def _tidy(self, launched: Launched, leavings: list[_Leavings]) -> None:
-        self._launcher.tidy(launched, [prediction_id for prediction_id, _ in leavings])
+        self._desk.launcher.tidy(launched, [prediction_id for prediction_id, _ in leavings])
         for _, directories in leavings:
             for directory in directories:
                 shutil.rmtree(directory, ignore_errors=True)
 
     def _setup_logs(self) -> str:
-        return self._launcher.setup_logs(self._launched) if self._launched is not None else ""
+        return self._desk.launcher.setup_logs(self._launched) if self._launched is not None else ""
 
     def _wake(self) -> None:
         if self._paused is not None:
