@@ -84,7 +84,13 @@ class Platform:
         self.files = Files(self.database)
         self.machine = capacity()
         self.fetcher = Fetcher(private=settings.private_urls, limit=settings.max_download)
-        self.builder = Builder(settings=settings, catalog=self.catalog, now=now, gpus=self.machine.gpus)
+        self.builder = Builder(
+            settings=settings,
+            catalog=self.catalog,
+            now=now,
+            gpus=self.machine.gpus,
+            fenced=launcher.fenced,
+        )
         self.scribe = Scribe(self.predictions)
         desk = Desk(
             settings=settings,

@@ -18,7 +18,7 @@ import contextlib
 import itertools
 import json
 import shutil
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -320,6 +320,12 @@ class FakeLauncher:
     async def reap(self, pid: int, pid_started_at: int) -> None:
         """Note the pid."""
         self.reaped.append(pid)
+
+    @contextlib.asynccontextmanager
+    async def fenced(self, environment: Path, source: Path) -> AsyncIterator[tuple[Path, list[str]]]:
+        """Nothing is imported here."""
+        raise LaunchError("A fake launcher imports no models")
+        yield
 
     async def sweep(self) -> int:
         """Nothing of this process outlives it."""

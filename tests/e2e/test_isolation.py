@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import Pushed
-from tests.e2e.projects import PROJECTS
+from tests.e2e.projects import PROJECTS, write_project
 from tests.e2e.server import TOKEN, Server
 from tests.e2e.test_crash import call
 
@@ -56,3 +56,23 @@ def test_a_model_sees_nothing_of_the_platform(server: Server, pushed: Pushed) ->
     assert TOKEN not in json.dumps(seen)
     assert (seen["own"], seen["tmp"], seen["variables"]) == ("1", "1", [])
     assert not Path("/tmp/mine.txt").exists()
+
+
+def test_a_model_sees_nothing_of_the_platform_while_it_is_pushed_either(
+    server: Server, tmp_path: Path
+) -> None:
+    if "confined to their own files" not in server.cli("doctor", "--plain").stdout:
+        pytest.skip("this machine can't confine models")
+    directory = write_project("hello", tmp_path)
+    spying = f"""
+for name in ("ledger.sqlite", "key", "ca-key.pem"):
+    try:
+        open({str(server.data)!r} + "/" + name, "rb").read()
+    except OSError:
+        continue
+    raise RuntimeError("could read " + name)
+open("/tmp/left-behind", "w").write("x")
+"""
+    (directory / "predict.py").write_text(spying + (directory / "predict.py").read_text())
+    server.push(directory, "mainspring/importing-spy")
+    assert not Path("/tmp/left-behind").exists()

@@ -14,7 +14,7 @@ from typing import Any
 
 from mainspring.bundle.cogyaml import CogConfig, read_config
 from mainspring.bundle.environment import Environment, Environments
-from mainspring.bundle.schema import Signature, describe, prepare_source
+from mainspring.bundle.schema import Fenced, Signature, describe, prepare_source, unfenced
 from mainspring.bundle.source import pack, source_digest, unpack
 
 ADAPTER = f"{Path(__file__).parent / 'inside' / 'adapter.py'}:Predictor"
@@ -24,12 +24,14 @@ __all__ = [
     "CogConfig",
     "Environment",
     "Environments",
+    "Fenced",
     "Signature",
     "describe",
     "pack",
     "prepare_source",
     "read_config",
     "source_digest",
+    "unfenced",
     "unpack",
     "version_id",
 ]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +18,11 @@ from mainspring.bundle.process import author_variables, finish
 from mainspring.core.errors import BundleError
 
 _DESCRIBE = Path(__file__).parent / "inside" / "describe.py"
-_START = "import runpy, sys; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
+_START = (
+    "import runpy, sys; sys.argv = [a.partition('=')[2] for a in sys.argv[1:]];"
+    "runpy.run_path(sys.argv[0], run_name='__main__')"
+)
+Fenced = Callable[[Path, Path], AbstractAsyncContextManager[tuple[Path, list[str]]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +40,30 @@ class Signature:
     cog_version: str
 
 
+@contextlib.asynccontextmanager
+async def unfenced(environment: Path, source: Path) -> AsyncIterator[tuple[Path, list[str]]]:
+    """No fence at all: for one's own models."""
+    with tempfile.TemporaryDirectory(prefix="mainspring-describe-") as place:
+        Path(place, "tmp").mkdir()
+        yield Path(place), ["-c", _START]
+
+
 async def describe(
-    environment: Environment, source: Path, config: CogConfig, timeout_s: float = 120.0
+    environment: Environment,
+    source: Path,
+    config: CogConfig,
+    timeout_s: float = 120.0,
+    fenced: Fenced = unfenced,
 ) -> Signature:
     """Import the model in its own environment, in a process of its own, and read its signature.
+
+    fenced: gives, for an environment and a source, a directory that this process may write to and the arguments of
+    its Python that keep it from everything else.
 
     Raises BundleError: the author's traceback if the import fails, what is wrong with an annotation, a missing
     class, or too much time.
     """
-    found = await _ask(environment, source, config, timeout_s)
+    found = await _ask(environment, source, config, timeout_s, fenced)
     if "error" in found:
         lead = "The model can't be imported:\n" if found["error"]["kind"] == "import" else ""
         raise BundleError(lead + found["error"]["text"].rstrip())
@@ -63,14 +85,17 @@ def prepare_source(source: Path, openapi: dict[str, Any]) -> Path:
     return file
 
 
-async def _ask(environment: Environment, source: Path, config: CogConfig, timeout_s: float) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory(prefix="mainspring-describe-") as place:
-        out = Path(place, "signature.json")
+async def _ask(
+    environment: Environment, source: Path, config: CogConfig, timeout_s: float, fenced: Fenced
+) -> dict[str, Any]:
+    async with fenced(environment.path, source) as (place, fence):
+        out, home = place / "signature.json", str(place / "tmp")
         references = [config.predict, *([config.train] if config.train else [])]
         variables = author_variables(os.environ)
-        variables |= {"HOME": place, "TMPDIR": place, "PYTHONDONTWRITEBYTECODE": "1", **config.environment}
+        variables |= {"HOME": home, "TMPDIR": home, "PYTHONDONTWRITEBYTECODE": "1", **config.environment}
         variables["PATH"] = f"{environment.path / 'bin'}:{variables.get('PATH', os.defpath)}"
-        command = [environment.python, "-c", _START, _DESCRIBE, out, *references]
+        arguments = [f"argument={argument}" for argument in (out, *references)]
+        command = [environment.python, *fence, f"run={_DESCRIBE}", *arguments]
         done = await finish(command, cwd=source, environ=variables, timeout_s=timeout_s)
         try:
             found: dict[str, Any] = json.loads(out.read_text())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -76,6 +77,9 @@ class Launcher(Protocol):
 
     async def reap(self, pid: int, pid_started_at: int) -> None:
         """End what an earlier server left behind, if that pid still is that process."""
+
+    def fenced(self, environment: Path, source: Path) -> AbstractAsyncContextManager[tuple[Path, list[str]]]:
+        """A directory that a script importing the model may write to, and its Python's arguments before it."""
 
     async def sweep(self) -> int:
         """End and remove whatever an earlier server left, before anything is launched; how many processes."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import secrets
 import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -98,6 +99,24 @@ class SubprocessLauncher:
         except OSError as error:
             await asyncio.to_thread(remove, workdir)
             raise LaunchError(f"The instance could not be started: {error}") from error
+
+    @contextlib.asynccontextmanager
+    async def fenced(self, environment: Path, source: Path) -> AsyncIterator[tuple[Path, list[str]]]:
+        """For a script that imports a model elsewhere than in an instance.
+
+        Gives a directory that it may write to, and the arguments for the environment's Python that fence it in;
+        `run=SCRIPT` and an `argument=…` each go after them. Raises LaunchError.
+        """
+        isolation = await self._isolation()
+        place = self._root / f"fenced-{secrets.token_hex(8)}"
+        for name in ("tmp", *(f"veils/{i}" for i in range(len(self._hidden)))):
+            (place / name).mkdir(mode=0o700, parents=True)
+        spec = LaunchSpec(instance_id=place.name, source=source, environment=environment, predictor="")
+        facts = (f"parent={os.getpid()}", f"nofile={OPEN_FILES}")
+        try:
+            yield place, [str(BOOT), *facts, *fence(spec, place, isolation, self._hidden, self._adapter)]
+        finally:
+            await asyncio.to_thread(remove, place)
 
     async def _isolation(self) -> Isolation:
         found = Isolation("none")

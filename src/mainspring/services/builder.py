@@ -14,10 +14,12 @@ from typing import Any
 from mainspring.bundle import (
     CogConfig,
     Environments,
+    Fenced,
     describe,
     prepare_source,
     read_config,
     source_digest,
+    unfenced,
     unpack,
     version_id,
 )
@@ -40,12 +42,14 @@ class Builder:
         catalog: Catalog,
         now: Callable[[], datetime],
         gpus: int,
+        fenced: Fenced = unfenced,
         at_once: int = 2,
     ) -> None:
         self._settings = settings
         self._catalog = catalog
         self._now = now
         self._gpus = gpus
+        self._fenced = fenced
         self._sources = settings.data / "sources"
         self._environments = Environments(settings.data, timeout_s=settings.build_timeout_s)
         self._turn = asyncio.Semaphore(at_once)
@@ -88,7 +92,7 @@ class Builder:
         digest = await asyncio.to_thread(source_digest, draft)
         environment = await self._environments.ensure(config, draft, progress)
         progress("Reading the model's signature")
-        signature = await describe(environment, draft, config, self._settings.schema_timeout_s)
+        signature = await describe(environment, draft, config, self._settings.schema_timeout_s, self._fenced)
         name = version_id(digest, environment.lock_text, signature.openapi, signature.cog_version)
         home = self._sources / name
         if not home.exists():

@@ -3,13 +3,14 @@
 Arguments are `key=value`: parent, port, predictor, nofile, layers (of "mounts,landlock"), and any number of
 read, write, unlisted, device, kept, and cover (`directory:stand-in`), with own the directory
 that stays writable. What a model sees comes by the
-environment. Python 3.10 or newer, standard library only. `probe=1` applies the layers and prints "ok" instead
-of serving.
+environment. Python 3.10 or newer, standard library only. Instead of serving, `probe=1` applies the layers and
+prints "ok", and `run` executes a script with each `argument`.
 """
 
 from __future__ import annotations
 
 import os
+import runpy
 import sys
 from typing import TYPE_CHECKING
 
@@ -96,6 +97,11 @@ def main() -> None:
     os.chdir(here)
     if "probe" in given:
         print("ok")
+        return
+    if "run" in given:
+        sys.argv = [given["run"][0], *given.get("argument", [])]
+        sys.path.insert(0, here)
+        runpy.run_path(sys.argv[0], run_name="__main__")
         return
     _serve(given["predictor"][0], int(given["port"][0]))
 
