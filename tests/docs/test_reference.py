@@ -49,7 +49,7 @@ def test_every_route_is_there_and_no_other() -> None:
     said = re.findall(r"^\| ([A-Z]+) \| `([^`]+)` \|", _read("api.md"), re.MULTILINE)
     assert len(said) == len(set(said))
     application: Any = create_app(cast("Context", None))
-    assert set(said) == set(_routes(application._app.routes, ""))
+    assert set(said) == set(_routes(application._app._app.routes, ""))
 
 
 def test_every_status_is_there() -> None:
