@@ -122,3 +122,11 @@ def test_mainspring_run_streams_text_and_saves_files(server: Server, pushed: Pus
     done = server.cli("run", pushed("listen"), "-i", f"audio=@{photo}")
     assert done.returncode == 1
     assert "RIFF" in done.stderr
+
+
+def test_a_new_model_is_described_by_its_readme(server: Server, tmp_path: Path) -> None:
+    directory = write_project("hello", tmp_path)
+    (directory / "README.md").write_text("# Hello\n\n![x](y.png)\n\nSays `hello` to [whoever](z) you name.\n")
+    server.push(directory, "mainspring/described")
+    model = call(server, "GET", "/v1/models/mainspring/described")
+    assert model["description"] == "Says hello to whoever you name."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
@@ -30,6 +31,7 @@ from mainspring.settings import Settings
 
 Progress = Callable[[str], None]
 _DRAFT = ".building-"
+_LONGEST_README, _LONGEST_DESCRIPTION = 256 << 10, 300
 
 
 class Builder:
@@ -78,11 +80,12 @@ class Builder:
             try:
                 progress("Unpacking")
                 await asyncio.to_thread(unpack, archive, draft / "source")
+                readme = _readme(draft / "source")
                 version = await self._make(draft / "source", model, progress)
             finally:
                 await asyncio.to_thread(shutil.rmtree, draft, True)
             known = await self._catalog.get_version(model, version.id)
-            await self._ensure_model(model, version, wishes)
+            await self._ensure_model(model, version, readme, wishes)
             return await self._catalog.register_version(model, version), known is None
 
     async def _make(self, draft: Path, model: str, progress: Progress) -> Version:
@@ -119,7 +122,9 @@ class Builder:
             found.append("cog.yaml asks for a GPU; this machine has none, so the model runs on the CPU")
         return found
 
-    async def _ensure_model(self, model: str, version: Version, wishes: Mapping[str, Any]) -> None:
+    async def _ensure_model(
+        self, model: str, version: Version, readme: str | None, wishes: Mapping[str, Any]
+    ) -> None:
         owner, _, name = model.partition("/")
         if await self._catalog.get_model(owner, name) is None:
             hardware = "gpu" if version.gpu else "cpu"
@@ -129,8 +134,28 @@ class Builder:
                 visibility="public",
                 hardware=hardware,
                 created_at=rfc3339(self._now()),
+                readme=readme,
+                description=_first_paragraph(readme or ""),
             )
             with contextlib.suppress(Conflict):
                 await self._catalog.create_model(new)
         if wishes:
             await self._catalog.update_model(owner, name, wishes)
+
+
+def _readme(source: Path) -> str | None:
+    """What the author tells of the model, if it is a file of their own and of a readable size."""
+    file = source / "README.md"
+    if file.is_symlink() or not file.is_file() or file.stat().st_size > _LONGEST_README:
+        return None
+    return file.read_text(errors="replace")
+
+
+def _first_paragraph(readme: str) -> str | None:
+    """The first text of a README that is no heading, picture or table, as plain text of one line."""
+    for paragraph in readme.replace("\r\n", "\n").split("\n\n"):
+        text = " ".join(paragraph.split())
+        if text and text[0].isalnum():
+            plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text).replace("`", "").replace("**", "")
+            return plain if len(plain) <= _LONGEST_DESCRIPTION else plain[: _LONGEST_DESCRIPTION - 1] + "…"
+    return None
