@@ -40,8 +40,8 @@ bench: setup ## measure speed and memory against bare coglet, in about four minu
 	$(BIN)/python -m benchmarks
 
 check: $(VENV)/.test-ready ## format, lint, types, floors
-	$(BIN)/ruff format --check src tests
-	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check src tests benchmarks docs
+	$(BIN)/ruff check src tests benchmarks docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 

@@ -123,7 +123,19 @@ class Predictor(BasePredictor):
         return len(key.get_secret_value())
 """
 
+NESTED = """
+from typing import Any
+from cog import BasePredictor, Path
+
+class Predictor(BasePredictor):
+    def predict(self) -> dict[str, Any]:
+        for name in ("a.txt", "b.txt"):
+            Path(name).write_text(name)
+        return {"files": [Path("a.txt"), Path("b.txt")], "deep": {"again": Path("a.txt")}, "n": 1}
+"""
+
 PROJECTS = {
+    "nested": NESTED,
     "hello": HELLO,
     "tokens": TOKENS,
     "async-tokens": ASYNC_TOKENS,

@@ -130,3 +130,17 @@ def test_a_new_model_is_described_by_its_readme(server: Server, tmp_path: Path) 
     server.push(directory, "mainspring/described")
     model = call(server, "GET", "/v1/models/mainspring/described")
     assert model["description"] == "Says hello to whoever you name."
+
+
+def test_files_inside_other_output_keep_their_places_and_names(server: Server, pushed: Pushed) -> None:
+    model = pushed("nested")
+    done = call(server, "POST", f"/v1/models/{model}/predictions", {"input": {}}, Prefer="wait")
+    output = done["output"]
+    assert output["n"] == 1
+    for url, name in zip(
+        [*output["files"], output["deep"]["again"]], ("a.txt", "b.txt", "a.txt"), strict=True
+    ):
+        assert url.startswith(f"{server.url}/outputs/{done['id']}/")
+        assert url.endswith(f"/{name}")
+        with urllib.request.urlopen(url, timeout=10) as reply:
+            assert (reply.read(), reply.headers["access-control-allow-origin"]) == (name.encode(), "*")

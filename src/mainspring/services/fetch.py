@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
-from mainspring.core.errors import MainspringError
 from mainspring.services.inputs import InputError
 
 if TYPE_CHECKING:
@@ -47,8 +46,8 @@ class Fetcher:
                     await self._save(response, target, url)
                     return target.name
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            cause = error.__cause__ if isinstance(error.__cause__, MainspringError) else error
-            raise InputError(f"{url} could not be downloaded: {cause or 'it took too long'}") from error
+            told = _refusal(error) or str(error) or "it took too long"
+            raise InputError(f"{url} could not be downloaded: {told}") from error
         raise InputError(f"{url} redirects too often")
 
     async def close(self) -> None:
@@ -95,6 +94,14 @@ def _check(address: str, host: str, private: bool) -> None:
             f"{host} is a private address. Upload the file instead, or let inputs name such URLs with the"
             " setting private_urls"
         )
+
+
+def _refusal(error: BaseException) -> str | None:
+    """What we refused an address with, however deep the HTTP client has wrapped it."""
+    below: BaseException | None = error
+    while below is not None and not isinstance(below, InputError):
+        below = below.__cause__ or below.__context__
+    return str(below) if below is not None else None
 
 
 def _vetted_resolver(private: bool) -> Any:
