@@ -211,9 +211,11 @@ async def _serve(settings: Settings, chosen: str | None, announce: Callable[[Ann
     await platform.start()
     servers = _servers(platform.app(), certificates, settings)
     serving = [
-        asyncio.create_task(server.serve(sockets=[sock]))
+        asyncio.create_task(server.serve(sockets=[sock, *_also_ipv6(sock)]))
         for server, sock in zip(servers, sockets, strict=True)
     ]
+    while not all(server.started for server in servers) and not any(task.done() for task in serving):
+        await asyncio.sleep(0.005)
     note_ports(settings.data, *(sock.getsockname()[1] for sock in sockets))
     gc.collect()
     gc.freeze()

@@ -15,13 +15,12 @@ from mainspring.core.prediction import Prediction
 class Live:
     """One prediction on its way. chunks are raw JSON values in order; logs are texts in order."""
 
-    __slots__ = ("_waiting", "abandoned", "chunks", "final", "logs", "started_at")
+    __slots__ = ("_waiting", "abandoned", "chunks", "final", "logs")
 
     def __init__(self) -> None:
         self.chunks: list[bytes] = []
         self.logs: list[str] = []
         self.final: Prediction | None = None
-        self.started_at: str | None = None
         self.abandoned = False
         self._waiting: list[asyncio.Future[None]] = []
 
@@ -35,7 +34,6 @@ class Live:
         """Forget what a lost attempt said."""
         self.chunks.clear()
         self.logs.clear()
-        self.started_at = None
 
     def end(self, final: Prediction) -> None:
         """Tell everybody that it is over."""

@@ -51,9 +51,6 @@ USED = "UPDATE instances SET last_used_at = :now WHERE id = :id AND state = 'rea
 STOP = """
     UPDATE instances SET state = 'stopping', reason = :reason WHERE id = :id AND state IN ('booting', 'ready')
     AND NOT EXISTS (SELECT 1 FROM predictions WHERE instance_id = :id AND status = 'processing') RETURNING id"""
-DRAIN = """
-    UPDATE instances SET state = 'stopping', reason = :reason WHERE id = :id AND state IN ('booting', 'ready')
-    RETURNING id"""
 END = """
     UPDATE instances SET state = 'ended', ended_at = :now, reason = coalesce(reason, :reason), setup_logs = :logs
     WHERE id = :id AND state <> 'ended' RETURNING id"""
@@ -95,10 +92,6 @@ class Instances:
     async def stop(self, instance_id: str, reason: str) -> bool:
         """Let it go if it runs nothing; False when it does, or is going already."""
         return await self._change(STOP, id=instance_id, reason=reason)
-
-    async def drain(self, instance_id: str, reason: str) -> bool:
-        """Let it go when what it runs has ended."""
-        return await self._change(DRAIN, id=instance_id, reason=reason)
 
     async def end(self, instance_id: str, reason: str, logs: str, now: str) -> bool:
         """Its process is gone; False when that was known."""

@@ -65,7 +65,6 @@ class Attempt:
         self._stage = stage
         self._desk = desk
         self._live: Live = desk.feed.open(prediction.id)
-        self._live.started_at = prediction.started_at
         self._outputs = Outputs(desk.objects, prediction.id, stage.instance.outbox)
         self._masked: tuple[str, ...] = ()
         self._canceled = False
