@@ -207,6 +207,7 @@ async def _serve(settings: Settings, chosen: str | None, announce: Callable[[Ann
         adapter=Path(ADAPTER.rpartition(":")[0]),
     )
     platform = Platform(settings, launcher=launcher)
+    stopping, hurry = _signals()
     token = await platform.first_token(chosen)
     await platform.start()
     servers = _servers(platform.app(), certificates, settings)
@@ -221,7 +222,6 @@ async def _serve(settings: Settings, chosen: str | None, announce: Callable[[Ann
     gc.freeze()
     announce(_announcement(settings, sockets, certificates, token))
     pushing = asyncio.create_task(push_bundled(platform.builder, settings))
-    stopping, hurry = _signals()
     await asyncio.wait([asyncio.create_task(stopping.wait()), *serving], return_when=asyncio.FIRST_COMPLETED)
     pushing.cancel()
     await _stop(platform, hurry, settings.grace_s)

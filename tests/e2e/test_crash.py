@@ -148,5 +148,6 @@ def test_a_start_on_an_existing_directory_is_quick_and_shows_no_token(server: Se
     began = time.monotonic()
     server.start()
     assert time.monotonic() - began < 10
+    server.stop()
     assert server.log.read_text().count("Mainspring is running") == 2
     assert server.log.read_text().count("shown this once") == 1
