@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -33,9 +34,9 @@ def new(number: int, **changes: object) -> Prediction:
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[SqliteDatabase]:
-    opened = SqliteDatabase(tmp_path / "ledger.sqlite")
+@pytest.fixture(params=[False, True], ids=["in the loop", "durable"])
+async def database(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[SqliteDatabase]:
+    opened = SqliteDatabase(tmp_path / "ledger.sqlite", durable=request.param)
     yield opened
     await opened.close()
 
@@ -162,3 +163,43 @@ async def test_lines_and_deadlines(predictions: Predictions, instances: Instance
     await predictions.claim("me/m:v", "one", 9, NOW)
     assert await predictions.lines() == {}
     assert await predictions.running() == {"one": 2}
+
+
+async def test_a_create_claims_for_a_ready_instance_only(
+    predictions: Predictions, instances: Instances
+) -> None:
+    taken = await predictions.create(new(1), "one")
+    assert (taken.status, taken.instance_id, taken.attempt) == (Status.PROCESSING, "one", 1)
+    assert await predictions.get(taken.id) == taken
+    assert not await instances.stop("one", "idle"), "it runs something"
+    assert await instances.stop("two", "idle")
+    waits = await predictions.create(new(2), "two")
+    assert (waits.status, waits.instance_id) == (Status.STARTING, None)
+    assert await predictions.get(waits.id) == waits
+
+
+async def test_one_broken_transaction_of_a_group_does_not_harm_the_others(
+    database: SqliteDatabase, predictions: Predictions
+) -> None:
+    await predictions.create(new(1))
+    results = await asyncio.gather(
+        predictions.create(new(2)),
+        predictions.create(new(1)),
+        predictions.create(new(3)),
+        return_exceptions=True,
+    )
+    assert [isinstance(r, sqlite3.IntegrityError) for r in results] == [False, True, False]
+    assert [await predictions.get(new(n).id) is not None for n in (1, 2, 3)] == [True, True, True]
+
+
+async def test_what_was_handed_in_is_committed_before_the_ledger_closes(tmp_path: Path) -> None:
+    for durable in (False, True):
+        path = tmp_path / f"{durable}.sqlite"
+        database = SqliteDatabase(path, durable=durable)
+        writing = asyncio.create_task(Predictions(database).create(new(1)))
+        await asyncio.sleep(0)
+        await database.close()
+        await writing
+        again = SqliteDatabase(path)
+        assert await Predictions(again).get(new(1).id) is not None
+        await again.close()
