@@ -271,3 +271,24 @@ async def test_a_stopping_server_refuses_and_lets_go_of_who_waits(open_house: Op
     assert (await waiting)["status"] == "starting"
     refused = await house.http.post(f"/models/{model}/predictions", json={"input": {}})
     assert refused.status_code == 503
+
+
+async def test_a_slot_is_not_given_twice(open_house: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    house = await open_house()
+    model = await house.add_model()
+    await house.create(model, wait=True)
+    predictions = house.platform.predictions
+    claim, claiming, go_on = predictions.claim, asyncio.Event(), asyncio.Event()
+
+    async def slow(*given: Any) -> Any:
+        claiming.set()
+        await go_on.wait()
+        return await claim(*given)
+
+    monkeypatch.setattr(predictions, "claim", slow)
+    await claiming.wait()
+    made = await house.create(model)
+    assert (await house.get(made))["status"] == "starting", "the only slot is being claimed for"
+    go_on.set()
+    await house.until(made, "succeeded")
+    assert len(house.launcher.launches) == 1

@@ -193,7 +193,11 @@ class Driver:
         self._looked_at_mark = mark
         self._look_at = asyncio.get_running_loop().time() + _LOOK_AGAIN_S
         now = rfc3339(self._desk.now())
-        claimed = await self._desk.predictions.claim(self._row.queue, self.id, free, now)
+        self._reserved += free
+        try:
+            claimed = await self._desk.predictions.claim(self._row.queue, self.id, free, now)
+        finally:
+            self._reserved -= free
         if claimed:
             self._desk.feed.moved(self._row.queue, -len(claimed))
         for prediction in claimed:
