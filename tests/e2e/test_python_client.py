@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import sqlite3
 import struct
 import wave
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -133,10 +135,15 @@ def test_a_missing_output_file_is_a_failure(client: replicate.Client, pushed: Pu
         client.run(pushed("broken"), input={"how": "missing"})
 
 
-def test_a_model_process_that_dies_is_tried_three_times(client: replicate.Client, pushed: Pushed) -> None:
+def test_a_model_process_that_dies_is_tried_three_times(
+    client: replicate.Client, pushed: Pushed, server: Server
+) -> None:
     with pytest.raises(ModelError) as caught:
         client.run(pushed("broken"), input={"how": "exit"})
     assert "died" in str(caught.value) or "crash" in str(caught.value).lower()
+    with closing(sqlite3.connect(f"file:{server.data}/ledger.sqlite?mode=ro", uri=True)) as ledger:
+        asked = (caught.value.prediction.id,)
+        assert ledger.execute("SELECT attempt FROM predictions WHERE id = ?", asked).fetchone() == (3,)
 
 
 def test_secrets_are_never_shown(client: replicate.Client, pushed: Pushed, server: Server) -> None:

@@ -32,7 +32,7 @@ from mainspring.core.ids import new_id, parse_time, rfc3339
 from mainspring.core.prediction import Prediction, Status
 from mainspring.core.schema import OutputKind
 from mainspring.records.accounts import Account
-from mainspring.records.catalog import Version
+from mainspring.records.catalog import Model, Version
 
 _WAIT = re.compile(r"(?:^|[\s,;])wait(?:=(\d{1,3}))?(?:$|[\s,;])")
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?|(\d+)")
@@ -139,14 +139,16 @@ async def _resolve(ctx: Context, account: Account, asked: str) -> Version:
     return found
 
 
-async def _visible(ctx: Context, account: Account, path: str) -> bool:
+async def _visible(ctx: Context, account: Account, path: str) -> Model | None:
+    """The model, unless the account may not know of it."""
     model = await ctx.catalog.get_model(*path.split("/", 1))
-    return model is not None and (model.visibility == "public" or model.owner == account.username)
+    allowed = model is not None and (model.visibility == "public" or model.owner == account.username)
+    return model if allowed else None
 
 
 async def _latest(ctx: Context, account: Account, path: str) -> Version | None:
-    model = await ctx.catalog.get_model(*path.split("/", 1))
-    if model is None or model.latest_version is None or not await _visible(ctx, account, path):
+    model = await _visible(ctx, account, path)
+    if model is None or model.latest_version is None:
         return None
     return await ctx.catalog.get_version(path, model.latest_version)
 
