@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from mainspring.api.context import authenticate
+from mainspring.api.operation import Operation
 from mainspring.api.wire import reply
 
 
@@ -18,4 +18,12 @@ async def get(request: Request) -> Response:
     )
 
 
-routes = [Route("/account", get, methods=["GET"])]
+operations = [
+    Operation(
+        method="GET",
+        path="/account",
+        handler=get,
+        id="account.get",
+        summary="The account whose token is used",
+    ),
+]

@@ -39,19 +39,24 @@ _APPENDED = re.compile(r"^/v1/+https?:/+[^/]+(/v1/.*)$")
 
 def create_app(ctx: Context, pages: Sequence[BaseRoute] = ()) -> ASGIApp:
     """The whole HTTP surface. pages: routes that are not the API's."""
-    sections: list[Route] = [
-        *streams.routes,
-        *predictions.routes,
-        *account.routes,
-        *models.routes,
-        *versions.routes,
-        *files.routes,
-        *hardware.routes,
-        *tokens.routes,
-        *push.routes,
+    sections = [
+        *streams.operations,
+        *predictions.operations,
+        *account.operations,
+        *models.operations,
+        *versions.operations,
+        *files.operations,
+        *hardware.operations,
+        *tokens.operations,
+        *push.operations,
     ]
     app = Starlette(
-        routes=[*map(_versioned, sections), Route("/health", _health), *outputs.root_routes, *pages],
+        routes=[
+            *(operation.route() for operation in sections),
+            Route("/health", _health),
+            *outputs.root_routes,
+            *pages,
+        ],
         exception_handlers={
             ApiError: _told,
             HTTPException: _refused,
@@ -62,11 +67,6 @@ def create_app(ctx: Context, pages: Sequence[BaseRoute] = ()) -> ASGIApp:
     app.router.redirect_slashes = False
     app.state.context = ctx
     return _OnePath(_Hot(app))
-
-
-def _versioned(route: Route) -> Route:
-    """The route under /v1; quicker than a Mount, which matches twice."""
-    return Route(f"/v1{route.path}", route.endpoint, methods=list(route.methods or ()))
 
 
 class _Hot:

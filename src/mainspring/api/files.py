@@ -9,10 +9,10 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from mainspring.api.context import Context, authenticate, context
 from mainspring.api.delivery import deliver
+from mainspring.api.operation import Operation
 from mainspring.api.upload import Upload, receive
 from mainspring.api.wire import PAGE, base_url, cursor, page, reply
 from mainspring.core.errors import NotFound, TooLarge
@@ -160,10 +160,42 @@ def _render(request: Request, file: File) -> dict[str, Any]:
     }
 
 
-routes = [
-    Route("/files", create, methods=["POST"]),
-    Route("/files", list_files, methods=["GET"]),
-    Route("/files/{file_id}", get, methods=["GET"]),
-    Route("/files/{file_id}", delete, methods=["DELETE"]),
-    Route("/files/{file_id}/download", download, methods=["GET"]),
+operations = [
+    Operation(
+        method="POST",
+        path="/files",
+        handler=create,
+        id="files.create",
+        summary="Upload a file",
+        success=201,
+    ),
+    Operation(
+        method="GET",
+        path="/files",
+        handler=list_files,
+        id="files.list",
+        summary="The account's files, newest first",
+    ),
+    Operation(
+        method="GET",
+        path="/files/{file_id}",
+        handler=get,
+        id="files.get",
+        summary="One file's facts",
+    ),
+    Operation(
+        method="DELETE",
+        path="/files/{file_id}",
+        handler=delete,
+        id="files.delete",
+        summary="Delete a file",
+        success=204,
+    ),
+    Operation(
+        method="GET",
+        path="/files/{file_id}/download",
+        handler=download,
+        id="files.download",
+        summary="A file's content, by a signed URL",
+    ),
 ]

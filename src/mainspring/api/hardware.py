@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from mainspring.api.context import authenticate
+from mainspring.api.operation import Operation
 from mainspring.api.wire import reply
 from mainspring.core.catalog import HARDWARE
 
@@ -17,4 +17,12 @@ async def list_hardware(request: Request) -> Response:
     return reply([{"name": one.name, "sku": one.sku} for one in HARDWARE])
 
 
-routes = [Route("/hardware", list_hardware, methods=["GET"])]
+operations = [
+    Operation(
+        method="GET",
+        path="/hardware",
+        handler=list_hardware,
+        id="hardware.list",
+        summary="What models can run on",
+    ),
+]

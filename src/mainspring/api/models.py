@@ -11,9 +11,9 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
 
 from mainspring.api.context import authenticate, context
+from mainspring.api.operation import Operation
 from mainspring.api.wire import PAGE, Body, base_url, cursor, decode, page, read_body, reply
 from mainspring.core.catalog import hardware_fault, name_fault
 from mainspring.core.errors import Forbidden, InvalidRequest, NotFound
@@ -236,11 +236,49 @@ def _refuse(faults: Mapping[str, str | None]) -> None:
     )
 
 
-routes = [
-    Route("/models", create, methods=["POST"]),
-    Route("/models", list_models, methods=["GET"]),
-    Route("/models/{owner}/{name}", get, methods=["GET"]),
-    Route("/models/{owner}/{name}", update, methods=["PATCH"]),
-    Route("/models/{owner}/{name}", delete, methods=["DELETE"]),
-    Route("/models/{owner}/{name}/readme", readme, methods=["GET"]),
+operations = [
+    Operation(
+        method="POST",
+        path="/models",
+        handler=create,
+        id="models.create",
+        summary="Create a model",
+        success=201,
+    ),
+    Operation(
+        method="GET",
+        path="/models",
+        handler=list_models,
+        id="models.list",
+        summary="Public models and the caller's own",
+    ),
+    Operation(
+        method="GET",
+        path="/models/{owner}/{name}",
+        handler=get,
+        id="models.get",
+        summary="One model",
+    ),
+    Operation(
+        method="PATCH",
+        path="/models/{owner}/{name}",
+        handler=update,
+        id="models.update",
+        summary="Change a model's facts",
+    ),
+    Operation(
+        method="DELETE",
+        path="/models/{owner}/{name}",
+        handler=delete,
+        id="models.delete",
+        summary="Delete a private model without versions",
+        success=204,
+    ),
+    Operation(
+        method="GET",
+        path="/models/{owner}/{name}/readme",
+        handler=readme,
+        id="models.readme.get",
+        summary="A model's README",
+    ),
 ]

@@ -13,10 +13,10 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.routing import Route
 
 from mainspring.api.context import authenticate, context, own
 from mainspring.api.models import Scaling, scaling_changes
+from mainspring.api.operation import Operation
 from mainspring.api.wire import Body, base_url, convert
 from mainspring.core.catalog import name_fault
 from mainspring.core.errors import BundleError, InvalidField, InvalidInput, TooLarge
@@ -121,4 +121,13 @@ async def _wishes(request: Request, owner: str, name: str) -> dict[str, Any]:
     return {k: v for k, v in plain.items() if v is not None} | scaling_changes(scaling, model)
 
 
-routes = [Route("/models/{owner}/{name}/push", push, methods=["POST"])]
+operations = [
+    Operation(
+        method="POST",
+        path="/models/{owner}/{name}/push",
+        handler=push,
+        id="models.push",
+        summary="Upload a model's source and make a version of it",
+        ours=True,
+    ),
+]

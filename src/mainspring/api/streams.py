@@ -15,10 +15,10 @@ import msgspec
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from mainspring.api.context import Context, context
+from mainspring.api.operation import Operation
 from mainspring.api.rendering import MARK, with_urls
 from mainspring.api.wire import base_url
 from mainspring.core.errors import NotFound
@@ -194,7 +194,21 @@ def _resume_at(request: Request) -> int:
     return int(number) + 1 if number.isdecimal() else 0
 
 
-routes = [
-    Route("/streams/{capability}", stream, methods=["GET"]),
-    Route("/files/{capability:stream}", stream, methods=["GET"]),
+operations = [
+    Operation(
+        method="GET",
+        path="/streams/{capability}",
+        handler=stream,
+        id="streams.get",
+        summary="A prediction's output as server-sent events",
+        ours=True,
+    ),
+    Operation(
+        method="GET",
+        path="/files/{capability:stream}",
+        handler=stream,
+        id="streams.files.get",
+        summary="A prediction's output files as server-sent events",
+        ours=True,
+    ),
 ]

@@ -7,9 +7,9 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from mainspring.api.context import authenticate, context
+from mainspring.api.operation import Operation
 from mainspring.api.wire import Body, decode, page, read_body, reply
 from mainspring.core.errors import InvalidField, InvalidInput, NotFound
 from mainspring.records.accounts import Token
@@ -58,8 +58,31 @@ def _render(token: Token) -> dict[str, Any]:
     return {k: v for k, v in asdict(token).items() if k != "account"}
 
 
-routes = [
-    Route("/tokens", list_tokens, methods=["GET"]),
-    Route("/tokens", create, methods=["POST"]),
-    Route("/tokens/{token_id}", disable, methods=["DELETE"]),
+operations = [
+    Operation(
+        method="GET",
+        path="/tokens",
+        handler=list_tokens,
+        id="tokens.list",
+        summary="The account's tokens",
+        ours=True,
+    ),
+    Operation(
+        method="POST",
+        path="/tokens",
+        handler=create,
+        id="tokens.create",
+        summary="Make a token",
+        success=201,
+        ours=True,
+    ),
+    Operation(
+        method="DELETE",
+        path="/tokens/{token_id}",
+        handler=disable,
+        id="tokens.disable",
+        summary="Disable a token",
+        success=204,
+        ours=True,
+    ),
 ]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from mainspring.api.context import authenticate, context
 from mainspring.api.models import own_model, render_version, visible_model
+from mainspring.api.operation import Operation
 from mainspring.api.wire import PAGE, cursor, page, reply
 from mainspring.core.errors import Conflict, Forbidden, NotFound
 
@@ -45,8 +45,27 @@ async def delete(request: Request) -> Response:
     return Response(status_code=202)
 
 
-routes = [
-    Route("/models/{owner}/{name}/versions", list_versions, methods=["GET"]),
-    Route("/models/{owner}/{name}/versions/{version_id}", get, methods=["GET"]),
-    Route("/models/{owner}/{name}/versions/{version_id}", delete, methods=["DELETE"]),
+operations = [
+    Operation(
+        method="GET",
+        path="/models/{owner}/{name}/versions",
+        handler=list_versions,
+        id="models.versions.list",
+        summary="A model's versions, newest first",
+    ),
+    Operation(
+        method="GET",
+        path="/models/{owner}/{name}/versions/{version_id}",
+        handler=get,
+        id="models.versions.get",
+        summary="One version",
+    ),
+    Operation(
+        method="DELETE",
+        path="/models/{owner}/{name}/versions/{version_id}",
+        handler=delete,
+        id="models.versions.delete",
+        summary="Delete a version",
+        success=202,
+    ),
 ]

@@ -52,10 +52,12 @@ def guard(target: Status, source: Status | None = None) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """One row of the ledger. input, output and metrics are JSON text; times are RFC 3339 text.
+    """One row of the ledger. input, output, metrics and timeline are JSON text; times are RFC 3339 text.
 
-    queue is `owner/name:version`. secrets holds sealed input values until the end. (instance_id, attempt) says
-    who runs it. `output` names files as `mainspring-output://…`, which replies turn into URLs.
+    kind is prediction or training; queue is the text of a core.queue.Queue. secrets holds sealed input values until
+    the end. (instance_id, attempt) says who runs it. `output` names files as `mainspring-output://…`, which replies
+    turn into URLs. token: id of the token that made it. base_url: the listener that it was made through.
+    destination: the model that a training makes a version of.
     """
 
     id: str
@@ -80,6 +82,15 @@ class Prediction:
     cancel_requested_at: str | None = None
     instance_id: str | None = None
     attempt: int = 0
+    kind: str = "prediction"
+    deployment: str | None = None
+    destination: str | None = None
+    token: str | None = None
+    hardware: str | None = None
+    base_url: str | None = None
+    timeline: str | None = None
+    expires_at: str | None = None
+    data_removed: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

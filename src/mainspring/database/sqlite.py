@@ -14,10 +14,10 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
 from mainspring.database import Params, Row, Statement
+from mainspring.database.schema import migrate
 
 _GROUP = 256
 _CHECKPOINT_EVERY = 2_000
@@ -46,7 +46,7 @@ class SqliteDatabase:
         self._written = 0
         self._writer = self._connect()
         self._here = self._connect()
-        self._writer.executescript(files("mainspring.database").joinpath("schema.sql").read_text())
+        migrate(self._writer)
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="ledger-read")
         self._thread = threading.Thread(target=self._write_loop, name="ledger-write", daemon=True)
         if durable:

@@ -29,7 +29,7 @@ COUNT_RUN = "UPDATE models SET run_count = run_count + 1 WHERE owner = :owner AN
 GET = f"SELECT {_ALL} FROM predictions WHERE id = :id"
 LIST = Keyset.of(
     _ALL,
-    "FROM predictions WHERE account = :account AND (:after IS NULL OR created_at >= :after)"
+    "FROM predictions WHERE account = :account AND kind = 'prediction' AND (:after IS NULL OR created_at >= :after)"
     " AND (:before IS NULL OR created_at < :before) AND (:source IS NULL OR source = :source)",
     at="id",
     key="id",

@@ -1,0 +1,194 @@
+"""Making predictions: what a client may send, and how it becomes a row that somebody runs."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import re
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from mainspring.api.context import Context, context
+from mainspring.api.rendering import render
+from mainspring.api.wire import base_url, reply
+from mainspring.core.errors import (
+    InvalidField,
+    InvalidInput,
+    InvalidRequest,
+    Throttled,
+    Unavailable,
+)
+from mainspring.core.ids import new_id, rfc3339
+from mainspring.core.prediction import Prediction, Status
+from mainspring.core.queue import Queue
+from mainspring.records.accounts import Account
+from mainspring.records.catalog import Version
+
+_WAIT = re.compile(r"(?:^|[\s,;])wait(?:=(\d{1,3}))?(?:$|[\s,;])")
+_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?|(\d+)")
+_LONGEST_WAIT_S = 57.0
+_MASKED = "**********"
+_EVENTS = ("start", "output", "logs", "completed")
+_encode = msgspec.json.Encoder().encode
+
+
+class CreateBody(msgspec.Struct):
+    """What a client may send; keys that only other servers read are ignored."""
+
+    input: Any = None
+    version: str | None = None
+    model: str | None = None
+    webhook: str | None = None
+    webhook_completed: str | None = None
+    webhook_events_filter: list[str] | None = None
+    stream: bool | None = None
+    lifetime: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is asked for: who asks, what shall run, and the line that it waits in. raw is the request's body."""
+
+    account: Account
+    version: Version
+    queue: Queue
+    body: CreateBody
+    raw: bytes
+
+
+async def create_prediction(request: Request, order: Order) -> Response:
+    """Make what is ordered, and reply with it. Raises ApiError.
+
+    The 2.x Python client repeats a POST that it got no answer to: it gets the prediction that it made.
+    """
+    ctx, count = context(request), request.headers.get("x-stainless-retry-count")
+    if count is None:
+        return await _reply(request, await _create(request, order), order.version)
+    key = (order.account.username, str(order.queue), hashlib.sha256(order.raw).digest())
+    known = ctx.repeats.get(key) if count != "0" else None
+    made = await ctx.predictions.get(known) if known else None
+    if made is None:
+        made = await _create(request, order)
+        ctx.repeats.put(key, made.id)
+    return await _reply(request, made, order.version)
+
+
+async def _create(request: Request, order: Order) -> Prediction:
+    ctx, version, body = context(request), order.version, order.body
+    if ctx.feed.stopping:
+        raise Unavailable("The server is stopping; try again shortly.")
+    schema = ctx.catalog.input_schema(version)
+    values = schema.validate({} if body.input is None else body.input)
+    now, queue = ctx.now(), str(order.queue)
+    if ctx.feed.waiting(queue) >= ctx.settings.max_queue:
+        raise Throttled(f"Request was throttled. The queue of {version.model} is full.", retry_after=5)
+    prediction_id = new_id(now)
+    kept, sealed = _seal(ctx, prediction_id, values, schema.secret_fields)
+    prediction = Prediction(
+        id=prediction_id,
+        account=order.account.username,
+        model=version.model,
+        version=version.id,
+        queue=queue,
+        deployment=order.queue.deployment,
+        source="api",
+        status=Status.STARTING,
+        input=_encode(kept).decode(),
+        secrets=sealed,
+        webhook=body.webhook or body.webhook_completed,
+        webhook_events_filter=_events(body),
+        created_at=rfc3339(now),
+        deadline=_deadline(request, body, now),
+        base_url=base_url(request),
+    )
+    # A caller that goes away must not leave a claimed row that nobody runs.
+    await asyncio.shield(asyncio.create_task(_enqueue(ctx, prediction)))
+    return prediction
+
+
+async def _enqueue(ctx: Context, prediction: Prediction) -> None:
+    """Store it and see that it runs: at once where a slot is free, else it waits and somebody is woken."""
+    queue = prediction.queue
+    ctx.feed.open(prediction.id)
+    seat = ctx.feed.reserve(queue)
+    try:
+        stored = await ctx.predictions.create(prediction, seat.id if seat else None)
+    except BaseException:
+        ctx.feed.drop(prediction.id)
+        if seat is not None:
+            seat.release()
+        raise
+    if seat is not None and stored.status is Status.PROCESSING:
+        seat.begin(stored)
+        return
+    ctx.feed.moved(queue, 1)
+    if seat is not None:
+        seat.release()
+    ctx.hints.hint_one(f"queue:{queue}")
+    if seat is not None or not ctx.feed.served(queue):
+        ctx.hints.hint("scale")
+
+
+async def _reply(request: Request, made: Prediction, version: Version) -> Response:
+    """What was made, ended if the client waits for that; what has not ended by then reads as it was made."""
+    ctx, wait_s = context(request), _wait(request)
+    headers = {"Location": f"{base_url(request)}/v1/predictions/{made.id}"}
+    if wait_s:
+        headers["Preference-Applied"] = f"wait={round(wait_s)}"
+        live = ctx.feed.get(made.id)
+        made = (await live.ended(wait_s) if live else await ctx.predictions.get(made.id)) or made
+    if not made.status.terminal:
+        made = replace(made, status=Status.STARTING)
+    files = ctx.catalog.output_kind(version).streams_files
+    return reply(render(request, made, streams_files=files), 201, headers)
+
+
+def _seal(
+    ctx: Context, prediction_id: str, values: dict[str, Any], secret_fields: frozenset[str]
+) -> tuple[dict[str, Any], str | None]:
+    """The input as it may be shown, and its secrets as nobody can read them."""
+    secrets = {name: values[name] for name in secret_fields & values.keys()}
+    if not secrets:
+        return values, None
+    masked = {name: [_MASKED] * len(v) if isinstance(v, list) else _MASKED for name, v in secrets.items()}
+    return {**values, **masked}, ctx.vault.seal(json.dumps(secrets).encode(), prediction_id)
+
+
+def _wait(request: Request) -> float:
+    """How long the client wants to wait, in seconds; 0 when it does not."""
+    found = _WAIT.search(request.headers.get("prefer", ""))
+    if found is None:
+        return 0.0
+    asked = float(found.group(1) or _LONGEST_WAIT_S)
+    return max(1.0, min(asked, _LONGEST_WAIT_S))
+
+
+def _deadline(request: Request, body: CreateBody, now: datetime) -> str | None:
+    """When the prediction is to be given up. Raises InvalidRequest for what is not 5 s to 24 h."""
+    text = request.headers.get("cancel-after") or body.lifetime
+    if not text:
+        return None
+    found = _DURATION.fullmatch(text.strip())
+    if found is None or not any(found.groups()):
+        raise InvalidRequest("Cancel-After must be a duration like 30s, 5m or 1h30m")
+    hours, minutes, seconds, bare = (int(g or 0) for g in found.groups())
+    duration_s = hours * 3600 + minutes * 60 + seconds + bare
+    if not 5 <= duration_s <= 86_400:
+        raise InvalidRequest("Cancel-After must be between 5s and 24h")
+    return rfc3339(now + timedelta(seconds=duration_s))
+
+
+def _events(body: CreateBody) -> str | None:
+    if body.webhook_events_filter is None:
+        return '["completed"]' if body.webhook_completed and not body.webhook else None
+    for index, event in enumerate(body.webhook_events_filter):
+        if event not in _EVENTS:
+            told = f'webhook_events_filter.{index} must be one of the following: "start", "output", "logs", "completed"'
+            raise InvalidInput([InvalidField("enum", f"webhook_events_filter.{index}", told)])
+    return json.dumps(body.webhook_events_filter)
