@@ -20,6 +20,7 @@ from starlette.types import ASGIApp
 
 from mainspring.api.app import create_app
 from mainspring.api.context import Context
+from mainspring.api.limits import Limits
 from mainspring.bundle import ADAPTER
 from mainspring.core.errors import MainspringError
 from mainspring.database.hints import Hints
@@ -143,6 +144,7 @@ class Platform:
             predictions=self.predictions,
             files=self.files,
             builder=self.builder,
+            limits=Limits(self.settings.create_limit, self.settings.call_limit),
             repeats=Recent(ttl_s=_REPEATED_WITHIN_S, size=10_000),
             now=_now,
         )

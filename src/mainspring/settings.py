@@ -45,6 +45,8 @@ class Settings:
     max_attempts: int = _doc(3, "How often a prediction is started in all when its instance is lost.")
     max_instances: int = _doc(8, "Most instances of one version, unless its model says otherwise.")
     max_queue: int = _doc(10_000, "Most predictions that may wait for one version.")
+    create_limit: int = _doc(600, "Predictions that an account may create in a minute; 0 is no limit.")
+    call_limit: int = _doc(3_000, "Other calls that an account may make in a minute; 0 is no limit.")
     instance_cpus: float = _doc(0.5, "Cores that one instance is taken to need.")
     instance_threads: int = _doc(0, "Threads that one instance computes with; 0 is half of the cores.")
     cancel_grace_s: float = _doc(

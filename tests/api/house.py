@@ -13,6 +13,7 @@ import httpx
 
 from mainspring.api.app import create_app
 from mainspring.api.context import Context
+from mainspring.api.limits import Limits
 from mainspring.core.ids import rfc3339
 from mainspring.database.hints import Hints
 from mainspring.database.sqlite import SqliteDatabase
@@ -90,6 +91,7 @@ async def open_house(root: Path, settings: Settings) -> AsyncIterator[House]:
         files=Files(database),
         builder=Builder(settings=settings, catalog=catalog, now=now, gpus=0),
         repeats=Recent(),
+        limits=Limits(settings.create_limit, settings.call_limit, lambda: clock[0].timestamp()),
         now=now,
     )
     tokens = {}

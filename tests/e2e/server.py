@@ -28,7 +28,7 @@ class Server:
     def __init__(self, data: Path, **settings: object) -> None:
         self.data = data
         self.port, self.tls_port = free_port(), free_port()
-        self.settings = settings
+        self.settings = {"create_limit": 0, "call_limit": 0} | settings
         self.process: subprocess.Popen[bytes] | None = None
         self.log = data.parent / f"{data.name}.log"
 

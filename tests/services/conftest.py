@@ -116,7 +116,7 @@ async def open_house(tmp_path: Path) -> AsyncIterator[Open]:
 
     async def open_one(*, hints: bool = True, make: Any = None, **settings: Any) -> House:
         launcher = FakeLauncher(tmp_path / "instances", make)
-        given = Settings(data=tmp_path, account="me", **{"cancel_grace_s": 0.2, **settings})
+        given = Settings(data=tmp_path, account="me", **{"cancel_grace_s": 0.2, "call_limit": 0, **settings})
         platform = Platform(given, launcher=launcher, hints=Hints(enabled=hints))
         await platform.first_token(TOKEN)
         await platform.start()

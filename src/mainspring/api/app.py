@@ -27,6 +27,7 @@ from mainspring.api import (
     versions,
 )
 from mainspring.api.context import Context
+from mainspring.api.limits import telling, told
 from mainspring.api.wire import problem, reply
 from mainspring.core.errors import ApiError, NotFound, Unavailable
 
@@ -78,7 +79,7 @@ class _Hot:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         handler = self._handler(scope) if scope["type"] == "http" and scope["method"] == "POST" else None
         if handler is None:
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, telling(scope, send))
             return
         request = Request({**scope, "app": self._app}, receive, send)
         try:
@@ -89,6 +90,7 @@ class _Hot:
             response = await _unavailable(request, error)
         except Exception as error:
             response = await _broken(request, error)
+        response.raw_headers.extend(told(request.scope))
         await response(scope, receive, send)
 
     def _handler(self, scope: Scope) -> Callable[[Request], Awaitable[Response]] | None:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from starlette.requests import Request
 
+from mainspring.api.limits import Limits
 from mainspring.core.errors import NotFound, Unauthenticated
 from mainspring.database import Database
 from mainspring.database.hints import Hints
@@ -39,6 +40,7 @@ class Context:
     files: Files
     builder: Builder
     repeats: Recent
+    limits: Limits
     now: Callable[[], datetime]
 
 
@@ -49,16 +51,17 @@ def context(request: Request) -> Context:
 
 
 async def authenticate(request: Request) -> Account:
-    """The account whose token the request carries, as `Bearer` or `Token`. Raises Unauthenticated."""
-    header = request.headers.get("authorization", "")
+    """The account whose token the request carries, as `Bearer` or `Token`. Raises Unauthenticated, Throttled."""
+    ctx, header = context(request), request.headers.get("authorization", "")
     scheme, _, token = header.partition(" ")
     if not header:
         raise Unauthenticated("You did not pass an authentication token")
     if scheme.lower() not in ("bearer", "token"):
         raise Unauthenticated
-    account = await context(request).accounts.by_token(token.strip())
+    account = await ctx.accounts.by_token(token.strip())
     if account is None:
         raise Unauthenticated
+    ctx.limits.charge(account.username, request.scope)
     return account
 
 

@@ -29,9 +29,8 @@ def reply(value: Any, status: int = 200, headers: Mapping[str, str] | None = Non
 
 def problem(error: ApiError) -> Response:
     """The fault as application/problem+json."""
-    return Response(
-        _encoder.encode(error.problem()) + b"\n", error.status, media_type="application/problem+json"
-    )
+    body = _encoder.encode(error.problem()) + b"\n"
+    return Response(body, error.status, error.headers(), "application/problem+json")
 
 
 async def read_body(request: Request, limit: int) -> bytes:

@@ -52,6 +52,11 @@ class ApiError(MainspringError):
         head = {"title": self.title} if self.title else {}
         return {**head, "detail": self.detail, "status": self.status, **self.extra}
 
+    def headers(self) -> dict[str, str]:
+        """What the reply's headers say of it."""
+        after = self.extra.get("retry_after")
+        return {} if after is None else {"Retry-After": str(after)}
+
 
 class InvalidRequest(ApiError):
     """The request could not be understood."""
