@@ -34,11 +34,12 @@ BASE = "https://mainspring.test"
 
 @dataclass(slots=True)
 class House:
-    """Its context, its app, a clock that stands still, and tokens by account."""
+    """Its context, its app, clocks (of the day, monotonic) that stand still, and tokens by account."""
 
     context: Context
     app: Any
     clock: list[datetime]
+    passed: list[float]
     tokens: dict[str, str]
 
     def client(self, account: str | None = "ada") -> httpx.AsyncClient:
@@ -49,6 +50,7 @@ class House:
 
     def pass_time(self, seconds: float) -> None:
         self.clock[0] += timedelta(seconds=seconds)
+        self.passed[0] += seconds
 
     async def model(self, name: str = "hello", owner: str = "ada", **given: Any) -> Model:
         fields = {"visibility": "public", "hardware": "cpu", "created_at": rfc3339(self.clock[0])} | given
@@ -75,7 +77,7 @@ class House:
 async def open_house(root: Path, settings: Settings) -> AsyncIterator[House]:
     """A house in an empty directory, with the accounts ada and bob."""
     database = SqliteDatabase(root / "ledger.db")
-    clock = [START]
+    clock, passed = [START], [1000.0]
     now: Callable[[], datetime] = lambda: clock[0]  # noqa: E731
     catalog = Catalog(database)
     context = Context(
@@ -91,12 +93,12 @@ async def open_house(root: Path, settings: Settings) -> AsyncIterator[House]:
         files=Files(database),
         builder=Builder(settings=settings, catalog=catalog, now=now, gpus=0),
         repeats=Recent(),
-        limits=Limits(settings.create_limit, settings.call_limit, lambda: clock[0].timestamp()),
+        limits=Limits(settings.create_limit, settings.call_limit, lambda: passed[0]),
         now=now,
     )
     tokens = {}
     for name in ("ada", "bob"):
         await context.accounts.create_account(name, "user", name.title(), START)
         _, tokens[name] = await context.accounts.create_token(name, "test", now=START)
-    yield House(context, create_app(context), clock, tokens)
+    yield House(context, create_app(context), clock, passed, tokens)
     await database.close()
