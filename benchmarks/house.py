@@ -43,7 +43,9 @@ class House:
     def platform(self, data: Path | None = None, **settings: object) -> AbstractContextManager[Process]:
         """A server on the data directory, or on a copy of it."""
         unlimited = {"create_limit": 0, "call_limit": 0}
-        return platform(data or self.data, {"idle_timeout_s": 600, "max_instances": 1, **unlimited, **settings})
+        return platform(
+            data or self.data, {"idle_timeout_s": 600, "max_instances": 1, **unlimited, **settings}
+        )
 
     def coglet(self, name: str, *, ready: bool = True) -> AbstractContextManager[Process]:
         """Bare coglet with a pushed model, from the environment and the source that the platform made."""

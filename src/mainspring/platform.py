@@ -30,12 +30,12 @@ from mainspring.launchers.machine import capacity
 from mainspring.launchers.subprocess import SubprocessLauncher
 from mainspring.objects.disk import DiskObjects
 from mainspring.records.accounts import Accounts
+from mainspring.records.answers import Answers
 from mainspring.records.catalog import Catalog
 from mainspring.records.feed import Feed
 from mainspring.records.files import Files
 from mainspring.records.instances import Instances
 from mainspring.records.predictions import Predictions
-from mainspring.records.recent import Recent
 from mainspring.records.vault import Vault
 from mainspring.services.attempt import Desk
 from mainspring.services.autoscaler import Autoscaler
@@ -52,7 +52,6 @@ from mainspring.supervisor import supervise
 from mainspring.web.pages import pages
 
 log = logging.getLogger(__name__)
-_REPEATED_WITHIN_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +78,7 @@ class Platform:
         self.vault = Vault(settings.data / "key")
         self.feed = Feed()
         self.accounts = Accounts(self.database)
+        self.answers = Answers(self.database)
         self.catalog = Catalog(self.database)
         self.predictions = Predictions(self.database)
         self.instances = Instances(self.database)
@@ -122,6 +122,7 @@ class Platform:
             hints=self.hints,
             feed=self.feed,
             accounts=self.accounts,
+            answers=self.answers,
             predictions=self.predictions,
             instances=self.instances,
             files=self.files,
@@ -145,7 +146,7 @@ class Platform:
             files=self.files,
             builder=self.builder,
             limits=Limits(self.settings.create_limit, self.settings.call_limit),
-            repeats=Recent(ttl_s=_REPEATED_WITHIN_S, size=10_000),
+            answers=self.answers,
             now=_now,
         )
         return create_app(ctx, pages(ctx))

@@ -19,11 +19,11 @@ from mainspring.database.hints import Hints
 from mainspring.database.sqlite import SqliteDatabase
 from mainspring.objects.disk import DiskObjects
 from mainspring.records.accounts import Accounts
+from mainspring.records.answers import Answers
 from mainspring.records.catalog import Catalog, Model, Version
 from mainspring.records.feed import Feed
 from mainspring.records.files import Files
 from mainspring.records.predictions import Predictions
-from mainspring.records.recent import Recent
 from mainspring.records.vault import Vault
 from mainspring.services.builder import Builder
 from mainspring.settings import Settings
@@ -74,8 +74,8 @@ class House:
 
 
 @asynccontextmanager
-async def open_house(root: Path, settings: Settings) -> AsyncIterator[House]:
-    """A house in an empty directory, with the accounts ada and bob."""
+async def open_house(root: Path, settings: Settings, *, fresh: bool = True) -> AsyncIterator[House]:
+    """A house in an empty directory, with the accounts ada and bob; or, not fresh, one that was there."""
     database = SqliteDatabase(root / "ledger.db")
     clock, passed = [START], [1000.0]
     now: Callable[[], datetime] = lambda: clock[0]  # noqa: E731
@@ -92,12 +92,12 @@ async def open_house(root: Path, settings: Settings) -> AsyncIterator[House]:
         predictions=Predictions(database),
         files=Files(database),
         builder=Builder(settings=settings, catalog=catalog, now=now, gpus=0),
-        repeats=Recent(),
+        answers=Answers(database),
         limits=Limits(settings.create_limit, settings.call_limit, lambda: passed[0]),
         now=now,
     )
     tokens = {}
-    for name in ("ada", "bob"):
+    for name in ("ada", "bob") if fresh else ():
         await context.accounts.create_account(name, "user", name.title(), START)
         _, tokens[name] = await context.accounts.create_token(name, "test", now=START)
     yield House(context, create_app(context), clock, passed, tokens)

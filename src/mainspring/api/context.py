@@ -14,11 +14,11 @@ from mainspring.database import Database
 from mainspring.database.hints import Hints
 from mainspring.objects import Objects
 from mainspring.records.accounts import Account, Accounts
+from mainspring.records.answers import Answers
 from mainspring.records.catalog import Catalog
 from mainspring.records.feed import Feed
 from mainspring.records.files import Files
 from mainspring.records.predictions import Predictions
-from mainspring.records.recent import Recent
 from mainspring.records.vault import Vault
 from mainspring.services.builder import Builder
 from mainspring.settings import Settings
@@ -26,7 +26,7 @@ from mainspring.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The parts of the platform that the API touches. repeats: predictions by the request that made them."""
+    """The parts of the platform that the API touches."""
 
     settings: Settings
     database: Database
@@ -39,7 +39,7 @@ class Context:
     predictions: Predictions
     files: Files
     builder: Builder
-    repeats: Recent
+    answers: Answers
     limits: Limits
     now: Callable[[], datetime]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import re
 from dataclasses import dataclass, replace
@@ -16,11 +15,13 @@ from starlette.responses import Response
 
 from mainspring.api.context import Context, context
 from mainspring.api.rendering import render
+from mainspring.api.repeating import Note, once
 from mainspring.api.wire import base_url, reply
 from mainspring.core.errors import (
     InvalidField,
     InvalidInput,
     InvalidRequest,
+    NotFound,
     Throttled,
     Unavailable,
 )
@@ -63,23 +64,22 @@ class Order:
 
 
 async def create_prediction(request: Request, order: Order) -> Response:
-    """Make what is ordered, and reply with it. Raises ApiError.
+    """Make what is ordered, and reply with it; a repeated request gets what it made. Raises ApiError."""
 
-    The 2.x Python client repeats a POST that it got no answer to: it gets the prediction that it made.
-    """
-    ctx, count = context(request), request.headers.get("x-stainless-retry-count")
-    if count is None:
-        return await _reply(request, await _create(request, order), order.version)
-    key = (order.account.username, str(order.queue), hashlib.sha256(order.raw).digest())
-    known = ctx.repeats.get(key) if count != "0" else None
-    made = await ctx.predictions.get(known) if known else None
-    if made is None:
-        made = await _create(request, order)
-        ctx.repeats.put(key, made.id)
-    return await _reply(request, made, order.version)
+    async def make(note: Note) -> Response:
+        return await _reply(request, await _create(request, order, note), order.version)
+
+    async def again(prediction_id: str) -> Response:
+        made = await context(request).predictions.get(prediction_id)
+        if made is None:
+            raise NotFound
+        version = await context(request).catalog.get_version(made.model, made.version)
+        return await _reply(request, made, version or order.version)
+
+    return await once(request, order.account, order.raw, make, again)
 
 
-async def _create(request: Request, order: Order) -> Prediction:
+async def _create(request: Request, order: Order, note: Note) -> Prediction:
     ctx, version, body = context(request), order.version, order.body
     if ctx.feed.stopping:
         raise Unavailable("The server is stopping; try again shortly.")
@@ -108,17 +108,19 @@ async def _create(request: Request, order: Order) -> Prediction:
         base_url=base_url(request),
     )
     # A caller that goes away must not leave a claimed row that nobody runs.
-    await asyncio.shield(asyncio.create_task(_enqueue(ctx, prediction)))
+    await asyncio.shield(asyncio.create_task(_enqueue(ctx, prediction, note)))
     return prediction
 
 
-async def _enqueue(ctx: Context, prediction: Prediction) -> None:
+async def _enqueue(ctx: Context, prediction: Prediction, note: Note) -> None:
     """Store it and see that it runs: at once where a slot is free, else it waits and somebody is woken."""
     queue = prediction.queue
     ctx.feed.open(prediction.id)
     seat = ctx.feed.reserve(queue)
     try:
-        stored = await ctx.predictions.create(prediction, seat.id if seat else None)
+        stored = await ctx.predictions.create(
+            prediction, seat.id if seat else None, also=note.made(prediction.id)
+        )
     except BaseException:
         ctx.feed.drop(prediction.id)
         if seat is not None:

@@ -7,13 +7,15 @@ import hmac
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from mainspring.api.context import Context, authenticate, context
 from mainspring.api.delivery import deliver
 from mainspring.api.operation import Operation
-from mainspring.api.upload import Upload, receive
+from mainspring.api.repeating import Note, once
+from mainspring.api.upload import receive
 from mainspring.api.wire import PAGE, base_url, cursor, page, reply
 from mainspring.core.errors import NotFound, TooLarge
 from mainspring.core.ids import new_id, rfc3339
@@ -52,8 +54,7 @@ async def create(request: Request) -> Response:
         created_at=rfc3339(now),
         expires_at=rfc3339(now + timedelta(seconds=ctx.settings.file_ttl_s)),
     )
-    await _note(ctx, file, upload)
-    return reply(_render(request, file), 201)
+    return await _keep(request, account, file)
 
 
 async def get(request: Request) -> Response:
@@ -100,13 +101,23 @@ def sign_download(vault: Vault, owner: str, file_id: str, expiry: int) -> str:
     return base64.b64encode(vault.hmac(f"{owner} {file_id} {expiry}")).decode()
 
 
-async def _note(ctx: Context, file: File, upload: Upload) -> None:
+async def _keep(request: Request, account: Account, file: File) -> Response:
     """The bytes are there; a file is only what the ledger knows of."""
+    ctx, kept = context(request), False
+
+    async def make(note: Note) -> Response:
+        nonlocal kept
+        response = reply(_render(request, file), 201)
+        await ctx.files.create(file, note.replied(response))
+        kept = True
+        return response
+
+    told = msgspec.json.encode([file.name, file.content_type, file.sha256, file.metadata])
     try:
-        await ctx.files.create(file)
-    except BaseException:
-        await ctx.objects.delete(upload.stored.key)
-        raise
+        return await once(request, account, told, make)
+    finally:
+        if not kept:
+            await ctx.objects.delete(file.key)
 
 
 async def _own(request: Request, account: Account) -> File:

@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from mainspring.api.context import authenticate, context
 from mainspring.api.operation import Operation
+from mainspring.api.repeating import Note, once
 from mainspring.api.wire import PAGE, Body, base_url, cursor, decode, page, read_body, reply
 from mainspring.core.catalog import hardware_fault, name_fault
 from mainspring.core.errors import Forbidden, InvalidRequest, NotFound
@@ -69,7 +70,8 @@ class UpdateBody(Body):
 async def create(request: Request) -> Response:
     """POST /models."""
     account = await authenticate(request)
-    body = decode(await read_body(request, _MOST_BYTES), CreateBody)
+    raw = await read_body(request, _MOST_BYTES)
+    body = decode(raw, CreateBody)
     if body.owner != account.username:
         raise Forbidden(f"You can only create models of your own account, {account.username}.")
     given: dict[str, Any] = {k: v or None for k, v in msgspec.structs.asdict(body).items()}
@@ -80,8 +82,14 @@ async def create(request: Request) -> Response:
     }
     _refuse(faults | _url_faults(given))
     ctx = context(request)
-    model = await ctx.catalog.create_model(Model(**{**given, "created_at": rfc3339(ctx.now())}))
-    return reply(await render_model(request, model), 201)
+    model = Model(**{**given, "created_at": rfc3339(ctx.now())})
+
+    async def make(note: Note) -> Response:
+        response = reply(await render_model(request, model), 201)
+        await ctx.catalog.create_model(model, note.replied(response))
+        return response
+
+    return await once(request, account, raw, make)
 
 
 async def get(request: Request) -> Response:

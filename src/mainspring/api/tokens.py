@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from mainspring.api.context import authenticate, context
 from mainspring.api.operation import Operation
+from mainspring.api.repeating import Note, once
 from mainspring.api.wire import Body, decode, page, read_body, reply
 from mainspring.core.errors import InvalidField, InvalidInput, NotFound
 from mainspring.records.accounts import Token
@@ -36,13 +37,20 @@ async def list_tokens(request: Request) -> Response:
 async def create(request: Request) -> Response:
     """POST /tokens: the only reply that has the token itself, under `token`."""
     account = await authenticate(request)
-    body = decode(await read_body(request, _MOST_BYTES), CreateBody)
+    raw = await read_body(request, _MOST_BYTES)
+    body = decode(raw, CreateBody)
     if len(body.name) > _LONGEST_NAME:
         told = f"String length must be less than or equal to {_LONGEST_NAME}"
         raise InvalidInput([InvalidField("string_lte", "name", told)])
     ctx = context(request)
-    token, secret = await ctx.accounts.create_token(account.username, body.name, now=ctx.now())
-    return reply({**_render(token), "token": secret}, 201)
+
+    async def make(note: Note) -> Response:
+        token, secret = await ctx.accounts.create_token(
+            account.username, body.name, now=ctx.now(), also=lambda *made: note.replied(_made(*made))
+        )
+        return _made(token, secret)
+
+    return await once(request, account, raw, make)
 
 
 async def disable(request: Request) -> Response:
@@ -52,6 +60,10 @@ async def disable(request: Request) -> Response:
     if not await ctx.accounts.disable_token(account.username, request.path_params["token_id"], ctx.now()):
         raise NotFound
     return Response(status_code=204)
+
+
+def _made(token: Token, secret: str) -> Response:
+    return reply({**_render(token), "token": secret}, 201)
 
 
 def _render(token: Token) -> dict[str, Any]:

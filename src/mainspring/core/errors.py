@@ -87,6 +87,10 @@ class Conflict(ApiError):
 
     status = 409
 
+    def headers(self) -> dict[str, str]:
+        """The 2.x Python client would try a 409 again."""
+        return {**super().headers(), "X-Should-Retry": "false"}
+
 
 class TooLarge(ApiError):
     """Files must be less than 100MB in size"""

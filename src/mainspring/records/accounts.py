@@ -6,6 +6,7 @@ import hashlib
 import re
 import secrets
 import string
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 
@@ -105,12 +106,19 @@ class Accounts:
         return known.account
 
     async def create_token(
-        self, account: str, name: str, token: str | None = None, *, now: datetime
+        self,
+        account: str,
+        name: str,
+        token: str | None = None,
+        *,
+        now: datetime,
+        also: Callable[[Token, str], Sequence[Statement]] = lambda token, secret: (),
     ) -> tuple[Token, str]:
         """A new token and its secret, which is not kept; `token` chooses the secret.
 
-        The same chosen secret again gives the token that it made. Raises InvalidRequest for a secret that
-        does not look like a token, Conflict for one that another account has or that was disabled.
+        also: guarded statements of the same transaction, for the token and its secret. The same chosen
+        secret again gives the token that it made. Raises InvalidRequest for a secret that does not look like a token,
+        Conflict for one that another account has or that was disabled, or when `also` did not allow it.
         """
         secret = token or "ms_" + "".join(secrets.choice(_ALPHABET) for _ in range(37))
         if not _TOKEN.fullmatch(secret):
@@ -124,7 +132,8 @@ class Accounts:
             "last_four": secret[-4:],
             "created_at": rfc3339(now),
         }
-        (rows,) = await self._database.write(Statement(CREATE_TOKEN, given, guard=True))
+        made = Token(**{k: v for k, v in given.items() if k != "hash"}, last_used_at=None, disabled_at=None)
+        *_, rows = await self._database.write(*also(made, secret), Statement(CREATE_TOKEN, given, guard=True))
         rows = rows or await self._database.fetch(SAME_TOKEN, {"hash": given["hash"], "account": account})
         if not rows:
             raise Conflict("This token was taken before")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -131,10 +131,13 @@ class Catalog:
         self._recent = recent or Recent(size=128)
         self._schemas = Recent(ttl_s=3600, size=256)
 
-    async def create_model(self, model: Model) -> Model:
-        """A new model. Raises Conflict when the owner has one of that name."""
+    async def create_model(self, model: Model, also: Sequence[Statement] = ()) -> Model:
+        """A new model. also: guarded statements of the same transaction.
+
+        Raises Conflict when the owner has one of that name, or when those did not allow it.
+        """
         row = {c: getattr(model, c) for c in _MODEL_COLUMNS}
-        (rows,) = await self._database.write(Statement(CREATE_MODEL, row, guard=True))
+        *_, rows = await self._database.write(*also, Statement(CREATE_MODEL, row, guard=True))
         self._recent.forget()
         if not rows:
             raise Conflict("A model with that name and owner already exists")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
+from mainspring.core.errors import Conflict
 from mainspring.core.ids import rfc3339
 from mainspring.database import Database, Row, Statement
 from mainspring.records.pages import Cursor, Keyset, Page, read_page
@@ -51,11 +52,16 @@ class Files:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create(self, file: File) -> None:
-        """Note a file whose bytes are stored."""
+    async def create(self, file: File, also: Sequence[Statement] = ()) -> None:
+        """Note a file whose bytes are stored. also: guarded statements of the same transaction.
+
+        Raises Conflict when they did not allow it.
+        """
         row = {c: getattr(file, c) for c in _COLUMNS}
         row["metadata"] = msgspec.json.encode(file.metadata).decode()
-        await self._database.write(Statement(CREATE, row))
+        results = await self._database.write(*also, Statement(CREATE, row))
+        if also and not results[0]:
+            raise Conflict
 
     async def get(self, file_id: str) -> File | None:
         """The file, whoever owns it and even when it has expired but is not swept yet."""

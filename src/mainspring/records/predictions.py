@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from mainspring.core.errors import Conflict
 from mainspring.core.prediction import Outcome, Prediction, Status, guard
 from mainspring.database import Database, Row, Statement
 from mainspring.records.pages import Cursor, Keyset, Page, read_page
@@ -93,18 +94,25 @@ class Predictions:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create(self, prediction: Prediction, seat: str | None = None) -> Prediction:
+    async def create(
+        self, prediction: Prediction, seat: str | None = None, also: Sequence[Statement] = ()
+    ) -> Prediction:
         """Store a new prediction and count the run of its model.
 
-        seat: an instance with a free slot; if it is ready, the prediction is its first claim at once.
+        seat: an instance with a free slot; if it is ready, the prediction is its first claim at once. also: guarded
+        statements of the same transaction. Raises Conflict when they did not allow it.
         """
         owner, _, name = prediction.model.partition("/")
         row = {c: getattr(prediction, c) for c in _COLUMNS}
         count = Statement(COUNT_RUN, {"owner": owner, "name": name})
         if seat is None:
-            await self._database.write(Statement(CREATE, row), count)
+            results = await self._database.write(*also, Statement(CREATE, row), count)
+            _allowed(results, also)
             return prediction
-        stored, _ = await self._database.write(Statement(CREATE_CLAIMED, {**row, "seat": seat}), count)
+        claimed = Statement(CREATE_CLAIMED, {**row, "seat": seat})
+        results = await self._database.write(*also, claimed, count)
+        _allowed(results, also)
+        stored = results[len(also)]
         if stored[0]["status"] != Status.PROCESSING:
             return prediction
         return replace(
@@ -224,6 +232,11 @@ class Predictions:
     async def running(self) -> dict[str, int]:
         """How many predictions run, by instance."""
         return {row["instance_id"]: row["running"] for row in await self._database.fetch(RUNNING)}
+
+
+def _allowed(results: Sequence[Sequence[Row]], also: Sequence[Statement]) -> None:
+    if also and not results[0]:
+        raise Conflict
 
 
 def _prediction(row: Row) -> Prediction:

@@ -12,6 +12,7 @@ from mainspring.core.prediction import Status
 from mainspring.database.hints import Hints
 from mainspring.objects import Objects
 from mainspring.records.accounts import Accounts
+from mainspring.records.answers import Answers
 from mainspring.records.feed import Feed
 from mainspring.records.files import Files
 from mainspring.records.instances import Instances
@@ -35,6 +36,7 @@ class Janitor:
         hints: Hints,
         feed: Feed,
         accounts: Accounts,
+        answers: Answers,
         predictions: Predictions,
         instances: Instances,
         files: Files,
@@ -44,6 +46,7 @@ class Janitor:
         self._hints = hints
         self._feed = feed
         self._accounts = accounts
+        self._answers = answers
         self._predictions = predictions
         self._instances = instances
         self._files = files
@@ -58,6 +61,7 @@ class Janitor:
         if self._tidied_at is None or now - self._tidied_at >= _TIDY_EVERY:
             self._tidied_at = now
             changed += await self._expire_files(now)
+            await self._answers.sweep(rfc3339(now))
             await self._accounts.touch(now)
             await asyncio.to_thread(self._objects.sweep, (now - _KEEP_DRAFTS).timestamp())
             await self._instances.prune(rfc3339(now - _KEEP_INSTANCES))
