@@ -36,6 +36,7 @@ from mainspring.records.feed import Feed
 from mainspring.records.files import Files
 from mainspring.records.instances import Instances
 from mainspring.records.predictions import Predictions
+from mainspring.records.retention import Retention
 from mainspring.records.vault import Vault
 from mainspring.services.attempt import Desk
 from mainspring.services.autoscaler import Autoscaler
@@ -43,6 +44,7 @@ from mainspring.services.builder import Builder
 from mainspring.services.bundled import push_bundled
 from mainspring.services.certificates import Certificates, ensure_certificates, local_names
 from mainspring.services.director import Director
+from mainspring.services.eraser import Eraser
 from mainspring.services.fetch import Fetcher
 from mainspring.services.inputs import Inputs
 from mainspring.services.janitor import Janitor
@@ -52,6 +54,11 @@ from mainspring.supervisor import supervise
 from mainspring.web.pages import pages
 
 log = logging.getLogger(__name__)
+
+
+def utc_now() -> datetime:
+    """The time of day."""
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +76,15 @@ class Announcement:
 class Platform:
     """Everything that runs in one process, made in the running event loop."""
 
-    def __init__(self, settings: Settings, *, launcher: Launcher, hints: Hints | None = None) -> None:
-        now = _now
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        launcher: Launcher,
+        hints: Hints | None = None,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self.now = now
         self.settings = settings
         self.hints = hints or Hints()
         self.database = SqliteDatabase(settings.data / "ledger.sqlite", durable=settings.durable)
@@ -129,6 +143,9 @@ class Platform:
             objects=self.objects,
             now=now,
         )
+        self.eraser = Eraser(
+            hints=self.hints, retention=Retention(self.database), objects=self.objects, now=now
+        )
         self._loops: list[asyncio.Task[None]] = []
 
     def app(self) -> ASGIApp:
@@ -147,25 +164,29 @@ class Platform:
             builder=self.builder,
             limits=Limits(self.settings.create_limit, self.settings.call_limit),
             answers=self.answers,
-            now=_now,
+            now=self.now,
         )
         return create_app(ctx, pages(ctx))
 
     async def first_token(self, chosen: str | None) -> str | None:
         """Make the first account when there is none; its token, if it was made here and not chosen before."""
         if await self.accounts.get(self.settings.account) is None:
-            await self.accounts.create_account(self.settings.account, "user", self.settings.account, _now())
-            _, token = await self.accounts.create_token(self.settings.account, "first", chosen, now=_now())
+            await self.accounts.create_account(
+                self.settings.account, "user", self.settings.account, self.now()
+            )
+            _, token = await self.accounts.create_token(
+                self.settings.account, "first", chosen, now=self.now()
+            )
             return token
         if chosen:
-            await self.accounts.create_token(self.settings.account, "given at start", chosen, now=_now())
+            await self.accounts.create_token(self.settings.account, "given at start", chosen, now=self.now())
         return None
 
     async def start(self) -> None:
         """Clear up after an earlier process, then begin every loop."""
         await self.director.recover()
         await self.builder.sweep()
-        for loop in (self.scribe, self.autoscaler, self.director, self.janitor):
+        for loop in (self.scribe, self.autoscaler, self.director, self.janitor, self.eraser):
             self._loops.append(asyncio.create_task(supervise(loop, self.hints), name=type(loop).__name__))
 
     async def stop(self, grace_s: float) -> None:
@@ -329,7 +350,3 @@ def _announcement(
         token=token,
         account=settings.account,
     )
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

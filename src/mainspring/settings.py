@@ -60,6 +60,14 @@ class Settings:
     max_body: int = _doc(100 << 20, "Largest JSON body.")
     max_source: int = _doc(4 << 30, "Largest packed model source that a push may upload.")
     file_ttl_s: float = _doc(86_400.0, "How long an uploaded file is kept.")
+    retention_s: float = _doc(
+        3_600.0,
+        "How long inputs, outputs and logs of predictions are kept after their end; 0 is for ever."
+        " Accounts and models can choose.",
+    )
+    web_retention_s: float = _doc(
+        7_776_000.0, "The same for predictions that were made on this platform's pages."
+    )
     isolate: str = _doc("auto", "Confine model processes: auto (where the kernel can), require, or off.")
     private_urls: bool = _doc(False, "Let inputs name URLs on private addresses and on this machine.")
     bundled: str = _doc("", "Directories of models to push at start, separated by colons.")

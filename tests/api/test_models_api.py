@@ -105,6 +105,7 @@ async def test_a_model_has_every_key_that_clients_read(house: House, ada: httpx.
         "latest_version": None,
         "created_at": rfc3339(START),
         "scaling": {"min_instances": 0, "max_instances": None, "idle_timeout": None},
+        "retention": None,
     }
 
 

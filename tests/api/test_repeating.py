@@ -49,7 +49,9 @@ async def rows(house: House) -> int:
     return sum(found[0]["n"] for found in counts)
 
 
-async def test_the_same_request_gets_the_first_answer(house: House, ada: httpx.AsyncClient, send: Send) -> None:
+async def test_the_same_request_gets_the_first_answer(
+    house: House, ada: httpx.AsyncClient, send: Send
+) -> None:
     before = await rows(house)
     first = await send(ada, "k")
     assert first.status_code == 201
@@ -61,7 +63,9 @@ async def test_the_same_request_gets_the_first_answer(house: House, ada: httpx.A
     assert await rows(house) == before + 1
 
 
-async def test_another_request_with_the_key_is_refused(house: House, ada: httpx.AsyncClient, send: Send) -> None:
+async def test_another_request_with_the_key_is_refused(
+    house: House, ada: httpx.AsyncClient, send: Send
+) -> None:
     await send(ada, "k", "one")
     before = await rows(house)
     refused = await send(ada, "k", "two")
@@ -70,7 +74,7 @@ async def test_another_request_with_the_key_is_refused(house: House, ada: httpx.
     elsewhere = await ada.post("/tokens", json={"name": "other"}, headers={"Idempotency-Key": "k"})
     assert elsewhere.status_code == 409
     assert await rows(house) == before
-    assert len([f for f in (house.context.settings.data / "objects").glob("??/*")]) in (0, 2)
+    assert len(list((house.context.settings.data / "objects").glob("??/*"))) in (0, 2)
 
 
 async def test_many_at_once_make_one(house: House, ada: httpx.AsyncClient, send: Send) -> None:

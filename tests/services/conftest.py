@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +36,22 @@ PIECES = {
 STREAM = {"components": {"schemas": {"Input": INPUT, "Output": PIECES}}}
 
 
+class Clock:
+    """The time of day, with what was passed on top."""
+
+    def __init__(self) -> None:
+        self.passed = timedelta()
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self.passed
+
+
 class House:
     """The platform, its fake models and a client."""
 
-    def __init__(self, platform: Platform, launcher: FakeLauncher) -> None:
+    def __init__(self, platform: Platform, launcher: FakeLauncher, clock: Clock) -> None:
         self.platform = platform
+        self.clock = clock
         self.launcher = launcher
         transport = httpx.ASGITransport(platform.app())  # type: ignore[arg-type]
         headers = {"Authorization": f"Bearer {TOKEN}"}
@@ -117,10 +129,11 @@ async def open_house(tmp_path: Path) -> AsyncIterator[Open]:
     async def open_one(*, hints: bool = True, make: Any = None, **settings: Any) -> House:
         launcher = FakeLauncher(tmp_path / "instances", make)
         given = Settings(data=tmp_path, account="me", **{"cancel_grace_s": 0.2, "call_limit": 0, **settings})
-        platform = Platform(given, launcher=launcher, hints=Hints(enabled=hints))
+        clock = Clock()
+        platform = Platform(given, launcher=launcher, hints=Hints(enabled=hints), now=clock)
         await platform.first_token(TOKEN)
         await platform.start()
-        house = House(platform, launcher)
+        house = House(platform, launcher, clock)
         opened.append(house)
         return house
 

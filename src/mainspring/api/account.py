@@ -2,20 +2,51 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from msgspec import UNSET, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mainspring.api.context import authenticate
+from mainspring.api.context import authenticate, context
 from mainspring.api.operation import Operation
-from mainspring.api.wire import reply
+from mainspring.api.retention import retention_asked
+from mainspring.api.wire import Body, decode, read_body, reply
+from mainspring.core.durations import tell_retention
+from mainspring.records.accounts import Account
+
+_MOST_BYTES = 1 << 16
+
+
+class UpdateBody(Body):
+    """retention: a duration like 24h, off to keep data for ever, or null for what the platform does."""
+
+    retention: str | UnsetType | None = UNSET
 
 
 async def get(request: Request) -> Response:
     """GET /account."""
+    return reply(_render(await authenticate(request)))
+
+
+async def update(request: Request) -> Response:
+    """PATCH /account: how long data of predictions that are made from now on is kept."""
     account = await authenticate(request)
-    return reply(
-        {"type": account.type, "username": account.username, "name": account.name, "github_url": None}
-    )
+    body = decode(await read_body(request, _MOST_BYTES), UpdateBody)
+    if not isinstance(body.retention, UnsetType):
+        retention_s = retention_asked(body.retention)
+        account = await context(request).accounts.set_retention(account.username, retention_s) or account
+    return reply(_render(account))
+
+
+def _render(account: Account) -> dict[str, Any]:
+    return {
+        "type": account.type,
+        "username": account.username,
+        "name": account.name,
+        "github_url": None,
+        "retention": tell_retention(account.retention_s),
+    }
 
 
 operations = [
@@ -25,5 +56,14 @@ operations = [
         handler=get,
         id="account.get",
         summary="The account whose token is used",
+    ),
+    Operation(
+        method="PATCH",
+        path="/account",
+        handler=update,
+        id="account.update",
+        summary="Choose how long the account's data is kept",
+        body=UpdateBody,
+        ours=True,
     ),
 ]

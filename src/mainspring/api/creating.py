@@ -17,6 +17,7 @@ from mainspring.api.context import Context, context
 from mainspring.api.rendering import render
 from mainspring.api.repeating import Note, once
 from mainspring.api.wire import base_url, reply
+from mainspring.core.durations import keep_s, parse_duration
 from mainspring.core.errors import (
     InvalidField,
     InvalidInput,
@@ -31,8 +32,7 @@ from mainspring.core.queue import Queue
 from mainspring.records.accounts import Account
 from mainspring.records.catalog import Version
 
-_WAIT = re.compile(r"(?:^|[\s,;])wait(?:=(\d{1,3}))?(?:$|[\s,;])")
-_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?|(\d+)")
+_WAIT = re.compile(r"(?:^|[\s,;])wait(?:=([0-9]{1,3}))?(?:$|[\s,;])")
 _LONGEST_WAIT_S = 57.0
 _MASKED = "**********"
 _EVENTS = ("start", "output", "logs", "completed")
@@ -49,7 +49,7 @@ class CreateBody(msgspec.Struct):
     webhook_completed: str | None = None
     webhook_events_filter: list[str] | None = None
     stream: bool | None = None
-    lifetime: str | None = None
+    lifetime: str | int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ async def _create(request: Request, order: Order, note: Note) -> Prediction:
     now, queue = ctx.now(), str(order.queue)
     if ctx.feed.waiting(queue) >= ctx.settings.max_queue:
         raise Throttled(f"Request was throttled. The queue of {version.model} is full.", retry_after=5)
-    prediction_id = new_id(now)
+    prediction_id, source = new_id(now), _source(request)
     kept, sealed = _seal(ctx, prediction_id, values, schema.secret_fields)
     prediction = Prediction(
         id=prediction_id,
@@ -97,7 +97,7 @@ async def _create(request: Request, order: Order, note: Note) -> Prediction:
         version=version.id,
         queue=queue,
         deployment=order.queue.deployment,
-        source="api",
+        source=source,
         status=Status.STARTING,
         input=_encode(kept).decode(),
         secrets=sealed,
@@ -106,6 +106,7 @@ async def _create(request: Request, order: Order, note: Note) -> Prediction:
         created_at=rfc3339(now),
         deadline=_deadline(request, body, now),
         base_url=base_url(request),
+        keep_s=await _keep_s(ctx, order, source),
     )
     # A caller that goes away must not leave a claimed row that nobody runs.
     await asyncio.shield(asyncio.create_task(_enqueue(ctx, prediction, note)))
@@ -162,6 +163,22 @@ def _seal(
     return {**values, **masked}, ctx.vault.seal(json.dumps(secrets).encode(), prediction_id)
 
 
+def _source(request: Request) -> str:
+    """web for our own pages: only a browser sends an Origin, and it can't be made to send another's."""
+    return "web" if request.headers.get("origin") == base_url(request) else "api"
+
+
+async def _keep_s(ctx: Context, order: Order, source: str) -> int | None:
+    model = await ctx.catalog.get_model(*order.version.model.split("/", 1))
+    settings = ctx.settings
+    return keep_s(
+        own=model is not None and model.owner == order.account.username,
+        model=model.retention_s if model else None,
+        account=order.account.retention_s,
+        default=settings.web_retention_s if source == "web" else settings.retention_s,
+    )
+
+
 def _wait(request: Request) -> float:
     """How long the client wants to wait, in seconds; 0 when it does not."""
     found = _WAIT.search(request.headers.get("prefer", ""))
@@ -176,11 +193,10 @@ def _deadline(request: Request, body: CreateBody, now: datetime) -> str | None:
     text = request.headers.get("cancel-after") or body.lifetime
     if not text:
         return None
-    found = _DURATION.fullmatch(text.strip())
-    if found is None or not any(found.groups()):
-        raise InvalidRequest("Cancel-After must be a duration like 30s, 5m or 1h30m")
-    hours, minutes, seconds, bare = (int(g or 0) for g in found.groups())
-    duration_s = hours * 3600 + minutes * 60 + seconds + bare
+    try:
+        duration_s = parse_duration(str(text))
+    except ValueError as error:
+        raise InvalidRequest("Cancel-After must be a duration like 30s, 5m or 1h30m") from error
     if not 5 <= duration_s <= 86_400:
         raise InvalidRequest("Cancel-After must be between 5s and 24h")
     return rfc3339(now + timedelta(seconds=duration_s))

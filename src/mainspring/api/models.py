@@ -15,8 +15,10 @@ from starlette.responses import PlainTextResponse, Response
 from mainspring.api.context import authenticate, context
 from mainspring.api.operation import Operation
 from mainspring.api.repeating import Note, once
+from mainspring.api.retention import retention_asked
 from mainspring.api.wire import PAGE, Body, base_url, cursor, decode, page, read_body, reply
 from mainspring.core.catalog import hardware_fault, name_fault
+from mainspring.core.durations import tell_retention
 from mainspring.core.errors import Forbidden, InvalidRequest, NotFound
 from mainspring.core.ids import rfc3339
 from mainspring.records.accounts import Account
@@ -26,6 +28,7 @@ _MOST_BYTES = 4 << 20
 _URL = re.compile(r"https?://[^\s<>\"']{1,2000}", re.IGNORECASE)
 _MOST_INSTANCES = 1000
 _Text = str | None
+_ASIDE = ("scaling", "retention")
 
 
 class CreateBody(Body):
@@ -54,7 +57,10 @@ class Scaling(Body):
 
 
 class UpdateBody(Body):
-    """PATCH /models/{owner}/{name}: what is left out stays as it is. visibility and scaling are our additions."""
+    """PATCH /models/{owner}/{name}: what is left out stays as it is.
+
+    Our additions are visibility, scaling, and retention: how long data of predictions is kept, like 24h; off or null.
+    """
 
     description: _Text | UnsetType = UNSET
     readme: _Text | UnsetType = UNSET
@@ -65,6 +71,7 @@ class UpdateBody(Body):
     cover_image_url: _Text | UnsetType = UNSET
     visibility: str | UnsetType = UNSET
     scaling: Scaling | UnsetType = UNSET
+    retention: str | UnsetType | None = UNSET
 
 
 async def create(request: Request) -> Response:
@@ -119,12 +126,14 @@ async def update(request: Request) -> Response:
     account = await authenticate(request)
     body = decode(await read_body(request, _MOST_BYTES), UpdateBody)
     model = await own_model(request, account)
-    given = {k: v for k, v in msgspec.structs.asdict(body).items() if v is not UNSET and k != "scaling"}
+    given = {k: v for k, v in msgspec.structs.asdict(body).items() if v is not UNSET and k not in _ASIDE}
     changes = {k: v or None for k, v in given.items()}
     visibility = _visibility_fault(given["visibility"]) if "visibility" in given else None
     _refuse({"visibility": visibility, **_url_faults(changes)})
     if isinstance(body.scaling, Scaling):
         changes |= scaling_changes(body.scaling, model)
+    if body.retention is not UNSET:
+        changes["retention_s"] = retention_asked(body.retention)
     updated = await context(request).catalog.update_model(model.owner, model.name, changes)
     if updated is None:
         raise NotFound
@@ -192,6 +201,7 @@ async def render_model(request: Request, model: Model) -> dict[str, Any]:
             "max_instances": model.max_instances,
             "idle_timeout": model.idle_timeout_s,
         },
+        "retention": tell_retention(model.retention_s),
     }
 
 

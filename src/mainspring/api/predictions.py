@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
@@ -26,6 +28,7 @@ from mainspring.records.accounts import Account
 from mainspring.records.catalog import Version
 
 _CANCEL_REPLY_S = 1.0
+_WEB_LISTED = timedelta(days=14)
 
 
 async def create(request: Request) -> Response:
@@ -79,11 +82,14 @@ async def list_predictions(request: Request) -> Response:
     source = query.get("source")
     if source not in (None, "web", "api"):
         raise InvalidRequest("source must be web or api")
+    after = _moment(query.get("created_after"), "created_after")
+    if source == "web":
+        after = max(after or "", rfc3339(ctx.now() - _WEB_LISTED))
     found = await ctx.predictions.list(
         account.username,
         cursor(request),
         PAGE,
-        after=_moment(query.get("created_after"), "created_after"),
+        after=after,
         before=_moment(query.get("created_before"), "created_before"),
         source=source,
     )

@@ -27,7 +27,10 @@ class PredictionUrls(msgspec.Struct):
 
 
 class PredictionReply(msgspec.Struct):
-    """Replicate's prediction object. What is unset is left out: clients refuse some nulls."""
+    """Replicate's prediction object. What is unset is left out: clients refuse some nulls.
+
+    Ours are expires_at, when input, output and logs are removed, and timeline.
+    """
 
     id: str
     model: str
@@ -45,6 +48,7 @@ class PredictionReply(msgspec.Struct):
     completed_at: str | UnsetType = UNSET
     deadline: str | UnsetType = UNSET
     metrics: Raw | UnsetType = UNSET
+    expires_at: str | UnsetType = UNSET
     webhook: str | UnsetType = UNSET
     webhook_events_filter: Raw | UnsetType = UNSET
 
@@ -68,7 +72,7 @@ def render(request: Request, prediction: Prediction, *, streams_files: bool = Fa
         input=Raw(prediction.input.encode()),
         logs=prediction.logs,
         output=Raw(with_urls(prediction.output, base)) if prediction.output is not None else _NULL,
-        data_removed=False,
+        data_removed=bool(prediction.data_removed),
         error=prediction.error,
         source=prediction.source,
         status=prediction.status.value,
@@ -78,6 +82,7 @@ def render(request: Request, prediction: Prediction, *, streams_files: bool = Fa
         completed_at=prediction.completed_at or UNSET,
         deadline=prediction.deadline or UNSET,
         metrics=Raw(prediction.metrics.encode()) if prediction.metrics else UNSET,
+        expires_at=prediction.expires_at or UNSET,
         webhook=prediction.webhook or UNSET,
         webhook_events_filter=Raw(prediction.webhook_events_filter.encode())
         if prediction.webhook_events_filter

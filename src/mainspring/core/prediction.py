@@ -9,8 +9,11 @@ starting ──claim──▶ processing ──▶ succeeded | failed | canceled
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any
+
+from mainspring.core.ids import parse_time, rfc3339
 
 
 class Status(StrEnum):
@@ -57,7 +60,8 @@ class Prediction:
     kind is prediction or training; queue is the text of a core.queue.Queue. secrets holds sealed input values until
     the end. (instance_id, attempt) says who runs it. `output` names files as `mainspring-output://…`, which replies
     turn into URLs. token: id of the token that made it. base_url: the listener that it was made through.
-    destination: the model that a training makes a version of.
+    destination: the model that a training makes a version of. keep_s: seconds that its data is kept after its end, None
+    for ever; data_removed: 1 once input, output and logs are gone.
     """
 
     id: str
@@ -89,8 +93,15 @@ class Prediction:
     hardware: str | None = None
     base_url: str | None = None
     timeline: str | None = None
-    expires_at: str | None = None
+    keep_s: int | None = None
     data_removed: int = 0
+
+    @property
+    def expires_at(self) -> str | None:
+        """When its input, output and logs are removed; None while that is open, and for ever kept ones."""
+        if self.completed_at is None or self.keep_s is None:
+            return None
+        return rfc3339(parse_time(self.completed_at) + timedelta(seconds=self.keep_s))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

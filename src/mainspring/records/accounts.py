@@ -21,12 +21,16 @@ _TOKEN = re.compile(r"ms_[A-Za-z0-9]{16,125}")
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who owns models and makes predictions. type: user or organization; created_at: RFC 3339."""
+    """Who owns models and makes predictions. type: user or organization; created_at: RFC 3339.
+
+    retention_s: seconds that the data of its predictions is kept, 0 for ever, None as the settings say.
+    """
 
     username: str
     type: str
     name: str
     created_at: str
+    retention_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +57,13 @@ _ACCOUNT = ", ".join(f.name for f in fields(Account))
 _TOKEN_COLUMNS = ", ".join(f.name for f in fields(Token))
 
 CREATE_ACCOUNT = f"""
-    INSERT INTO accounts ({_ACCOUNT}) VALUES (:username, :type, :name, :created_at)
+    INSERT INTO accounts (username, type, name, created_at) VALUES (:username, :type, :name, :created_at)
     ON CONFLICT (username) DO NOTHING RETURNING {_ACCOUNT}"""
 GET_ACCOUNT = f"SELECT {_ACCOUNT} FROM accounts WHERE username = :username"
+SET_RETENTION = f"""
+    UPDATE accounts SET retention_s = :retention_s WHERE username = :username RETURNING {_ACCOUNT}"""
 WHOSE = """
-    SELECT a.username, a.type, a.name, a.created_at, t.id AS token_id
+    SELECT a.username, a.type, a.name, a.created_at, a.retention_s, t.id AS token_id
     FROM tokens t JOIN accounts a ON a.username = t.account
     WHERE t.hash = :hash AND t.disabled_at IS NULL"""
 CREATE_TOKEN = f"""
@@ -92,6 +98,13 @@ class Accounts:
     async def get(self, username: str) -> Account | None:
         """The account, if there is one."""
         rows = await self._database.fetch(GET_ACCOUNT, {"username": username})
+        return _account(rows[0]) if rows else None
+
+    async def set_retention(self, username: str, retention_s: int | None) -> Account | None:
+        """Choose how long data of predictions that are made from now on is kept; None without such an account."""
+        given = {"username": username, "retention_s": retention_s}
+        (rows,) = await self._database.write(Statement(SET_RETENTION, given))
+        self._recent.forget()
         return _account(rows[0]) if rows else None
 
     async def by_token(self, token: str) -> Account | None:
@@ -167,7 +180,7 @@ def _digest(token: str) -> str:
 
 
 def _account(row: Row) -> Account:
-    return Account(row["username"], row["type"], row["name"], row["created_at"])
+    return Account(**{f.name: row[f.name] for f in fields(Account)})
 
 
 def _token(row: Row) -> Token:

@@ -19,6 +19,8 @@ from mainspring.records.recent import Recent
 class Model:
     """A model. visibility: public or private; idle_timeout_s in seconds; instance_memory in bytes.
 
+    retention_s: seconds that the data of its predictions is kept, 0 for ever, None as account or settings say.
+
     Times are RFC 3339. None for max_instances, idle_timeout_s and instance_memory means: as the settings say.
     """
 
@@ -39,6 +41,7 @@ class Model:
     max_instances: int | None = None
     idle_timeout_s: float | None = None
     instance_memory: int | None = None
+    retention_s: int | None = None
     latest_version: str | None = None
     latest_version_at: str | None = None
 

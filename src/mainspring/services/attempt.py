@@ -72,12 +72,17 @@ class Attempt:
 
     async def perform(self) -> None:
         """Run to the end and write it down. Raises InstanceLost; `stuck` says that the model did not let go."""
-        outcome = await self._run()
-        self._desk.scribe.forget(self.prediction.id)
-        now = rfc3339(self._desk.now())
-        final = await self._desk.predictions.finish(self.prediction, outcome, now)
-        if final is not None:
-            self._desk.feed.close(final)
+        kept: str | None = None
+        try:
+            outcome = await self._run()
+            self._desk.scribe.forget(self.prediction.id)
+            now = rfc3339(self._desk.now())
+            final = await self._desk.predictions.finish(self.prediction, outcome, now)
+            if final is not None:
+                kept = final.output
+                self._desk.feed.close(final)
+        finally:
+            await self._outputs.drop(kept)
 
     async def cancel(self) -> None:
         """Ask the model to stop; give up on it when it takes too long."""

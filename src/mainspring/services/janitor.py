@@ -68,11 +68,13 @@ class Janitor:
         return changed
 
     async def _enforce_deadlines(self, now: str) -> int:
-        """Past its deadline a waiting prediction is aborted, a running one canceled."""
+        """Past its deadline a prediction that never ran is aborted, any other canceled."""
         changed = 0
         for prediction in await self._predictions.due(now):
-            ended = await self._predictions.end_waiting(prediction.id, Status.ABORTED, now)
+            status = Status.CANCELED if prediction.attempt else Status.ABORTED
+            ended = await self._predictions.end_waiting(prediction.id, status, now)
             if ended is not None:
+                self._feed.moved(ended.queue, -1)
                 self._feed.close(ended)
                 changed += 1
             elif await self._predictions.ask_cancel(prediction.id, now) is not None:

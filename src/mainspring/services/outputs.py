@@ -37,6 +37,13 @@ class Outputs:
                 self._stored[match.group(0)] = await self._store(match.group(1), match.group(2))
         return _FILE.sub(lambda match: self._stored[match.group(0)], value)
 
+    async def drop(self, kept: str | None) -> None:
+        """Delete what was stored for an output that did not come about. kept: the output that did."""
+        for mark in self._stored.values():
+            if kept is None or mark.decode() not in kept:
+                name = mark[len(MARK) + 1 : -1].decode()
+                await self._objects.delete(f"outputs/{unquote(name, errors='replace')}")
+
     def folders(self) -> list[Path]:
         """Directories of the outbox whose files have been stored."""
         return [self._outbox / match[1].decode() for mark in self._stored if (match := _FILE.match(mark))]

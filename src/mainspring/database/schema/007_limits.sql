@@ -12,3 +12,13 @@ CREATE TABLE answers (
     PRIMARY KEY (account, key)
 );
 CREATE INDEX answers_by_expiry ON answers (expires_at);
+
+-- Retention: seconds after its end that a prediction's input, output and logs are kept; none is for ever. Models and
+-- accounts: what was chosen for them, 0 for ever, none for what the account or the settings say.
+ALTER TABLE accounts ADD COLUMN retention_s BIGINT;
+ALTER TABLE models ADD COLUMN retention_s BIGINT;
+DROP INDEX predictions_expiring;
+ALTER TABLE predictions DROP COLUMN expires_at;
+ALTER TABLE predictions ADD COLUMN keep_s BIGINT;
+CREATE INDEX predictions_kept ON predictions (keep_s, completed_at)
+    WHERE data_removed = 0 AND keep_s IS NOT NULL AND completed_at IS NOT NULL;

@@ -1,0 +1,52 @@
+"""Removes what predictions have been kept for long enough: their files first, then input, output and logs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from urllib.parse import unquote
+
+from mainspring.database.hints import Hints
+from mainspring.objects import Objects
+from mainspring.records.retention import Due, Retention
+
+_BATCH = 100
+_FILE = re.compile(r'"mainspring-output://([0-9a-z]{26}/[a-z2-7]{52}/[^"/\\]{1,1024})"')
+
+
+class Eraser:
+    """A batch a round, and at once the next one while there is more.
+
+    Files go before the row that names them: whoever dies in between finds the row again, and deletes twice.
+    """
+
+    topic = "eraser"
+    interval_s = 5.0
+
+    def __init__(
+        self, *, hints: Hints, retention: Retention, objects: Objects, now: Callable[[], datetime]
+    ) -> None:
+        self._hints = hints
+        self._retention = retention
+        self._objects = objects
+        self._now = now
+
+    async def run_once(self) -> int:
+        """One batch. Returns how many predictions it emptied."""
+        due = await self._retention.due(self._now(), _BATCH)
+        if not due:
+            return 0
+        for one in due:
+            for key in output_keys(one):
+                await self._objects.delete(key)
+        removed = await self._retention.remove([one.id for one in due])
+        if len(due) == _BATCH:
+            self._hints.hint(self.topic)
+        return removed
+
+
+def output_keys(due: Due) -> list[str]:
+    """Where its own output files lie; a model can name those of others, they stay."""
+    found = _FILE.findall(due.output or "")
+    return [f"outputs/{unquote(name)}" for name in found if name.startswith(f"{due.id}/")]
