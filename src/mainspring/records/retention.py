@@ -37,7 +37,7 @@ class Retention:
 
     def __init__(self, database: Database, spared: Sequence[str] = SPARED) -> None:
         self._database = database
-        self._due = DUE.format(spared="".join(f" AND NOT ({condition})" for condition in spared))
+        self._due = DUE.format(spared="".join(f" AND ({condition}) IS NOT TRUE" for condition in spared))
 
     async def due(self, now: datetime, limit: int) -> list[Due]:
         """Up to limit predictions whose data has been kept long enough."""
