@@ -160,6 +160,7 @@ class Platform:
             accounts=self.accounts,
             catalog=self.catalog,
             predictions=self.predictions,
+            instances=self.instances,
             files=self.files,
             builder=self.builder,
             limits=Limits(self.settings.create_limit, self.settings.call_limit),

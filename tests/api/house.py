@@ -23,6 +23,7 @@ from mainspring.records.answers import Answers
 from mainspring.records.catalog import Catalog, Model, Version
 from mainspring.records.feed import Feed
 from mainspring.records.files import Files
+from mainspring.records.instances import Instances
 from mainspring.records.predictions import Predictions
 from mainspring.records.vault import Vault
 from mainspring.services.builder import Builder
@@ -90,6 +91,7 @@ async def open_house(root: Path, settings: Settings, *, fresh: bool = True) -> A
         accounts=Accounts(database),
         catalog=catalog,
         predictions=Predictions(database),
+        instances=Instances(database),
         files=Files(database),
         builder=Builder(settings=settings, catalog=catalog, now=now, gpus=0),
         answers=Answers(database),

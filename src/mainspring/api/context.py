@@ -18,6 +18,7 @@ from mainspring.records.answers import Answers
 from mainspring.records.catalog import Catalog
 from mainspring.records.feed import Feed
 from mainspring.records.files import Files
+from mainspring.records.instances import Instances
 from mainspring.records.predictions import Predictions
 from mainspring.records.vault import Vault
 from mainspring.services.builder import Builder
@@ -37,6 +38,7 @@ class Context:
     accounts: Accounts
     catalog: Catalog
     predictions: Predictions
+    instances: Instances
     files: Files
     builder: Builder
     answers: Answers

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from mainspring.api.context import Context, context
 from mainspring.api.rendering import render
 from mainspring.api.repeating import Note, once
+from mainspring.api.timeline import server_timing
 from mainspring.api.wire import base_url, reply
 from mainspring.core.durations import keep_s, parse_duration
 from mainspring.core.errors import (
@@ -148,8 +149,10 @@ async def _reply(request: Request, made: Prediction, version: Version) -> Respon
         made = (await live.ended(wait_s) if live else await ctx.predictions.get(made.id)) or made
     if not made.status.terminal:
         made = replace(made, status=Status.STARTING)
-    files = ctx.catalog.output_kind(version).streams_files
-    return reply(render(request, made, streams_files=files), 201, headers)
+    told = render(request, made, streams_files=ctx.catalog.output_kind(version).streams_files)
+    if wait_s:
+        headers["Server-Timing"] = server_timing(told.timeline, ctx.now())
+    return reply(told, 201, headers)
 
 
 def _seal(

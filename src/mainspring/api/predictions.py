@@ -13,6 +13,7 @@ from mainspring.api.creating import CreateBody, Order, create_prediction
 from mainspring.api.operation import Operation
 from mainspring.api.references import latest, resolve
 from mainspring.api.rendering import PredictionReply, render, so_far, with_urls
+from mainspring.api.timeline import add_waiting
 from mainspring.api.wire import PAGE, base_url, cursor, decode, page, read_body, reply
 from mainspring.core.errors import (
     InvalidField,
@@ -53,8 +54,11 @@ async def create_for_model(request: Request) -> Response:
 
 async def get(request: Request) -> Response:
     """GET /predictions/{id}."""
-    account = await authenticate(request)
-    return reply(await _present(request, await _own(request, account)))
+    prediction = await _own(request, await authenticate(request))
+    told = await _present(request, prediction)
+    if prediction.status is Status.STARTING:
+        await add_waiting(context(request), told.timeline, prediction)
+    return reply(told)
 
 
 async def cancel(request: Request) -> Response:

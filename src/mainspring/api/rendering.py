@@ -7,6 +7,7 @@ from msgspec import UNSET, Raw, UnsetType
 from starlette.requests import Request
 
 from mainspring.api.context import context
+from mainspring.api.timeline import Timeline, add_moments, timeline_of
 from mainspring.api.wire import base_url
 from mainspring.core.prediction import Prediction
 from mainspring.core.schema import OutputKind
@@ -44,6 +45,7 @@ class PredictionReply(msgspec.Struct):
     status: str
     created_at: str
     urls: PredictionUrls
+    timeline: Timeline
     started_at: str | UnsetType = UNSET
     completed_at: str | UnsetType = UNSET
     deadline: str | UnsetType = UNSET
@@ -82,6 +84,7 @@ def render(request: Request, prediction: Prediction, *, streams_files: bool = Fa
         completed_at=prediction.completed_at or UNSET,
         deadline=prediction.deadline or UNSET,
         metrics=Raw(prediction.metrics.encode()) if prediction.metrics else UNSET,
+        timeline=timeline_of(prediction),
         expires_at=prediction.expires_at or UNSET,
         webhook=prediction.webhook or UNSET,
         webhook_events_filter=Raw(prediction.webhook_events_filter.encode())
@@ -100,4 +103,6 @@ def so_far(reply: PredictionReply, live: Live, kind: OutputKind, base: str) -> P
     if kind.iterator and live.chunks:
         reply.output = Raw(with_urls((b"[" + b",".join(live.chunks) + b"]").decode(), base))
     reply.logs = "".join(live.logs)
+    if live.moments:
+        add_moments(reply.timeline, live.moments)
     return reply

@@ -8,6 +8,7 @@ starting ──claim──▶ processing ──▶ succeeded | failed | canceled
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -106,15 +107,21 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a run ended: a terminal status with what it left. output and metrics are JSON text."""
+    """How a run ended: a terminal status with what it left. output, metrics and timeline are JSON text."""
 
     status: Status
     output: str | None = None
     error: str | None = None
     logs: str = ""
     metrics: str | None = None
+    timeline: str | None = None
 
 
 def metrics_of(model_metrics: dict[str, Any], predict_s: float, total_s: float) -> dict[str, Any]:
-    """The model's own metrics and ours; ours win."""
-    return {**model_metrics, "predict_time": round(predict_s, 6), "total_time": round(total_s, 6)}
+    """The model's own metrics and ours; ours win. Counts are whole numbers, which is all that some clients read."""
+    counted = {k: round(v) for k, v in model_metrics.items() if k.endswith("_count") and _is_real(v)}
+    return {**model_metrics, **counted, "predict_time": round(predict_s, 6), "total_time": round(total_s, 6)}
+
+
+def _is_real(value: object) -> bool:
+    return isinstance(value, float) and math.isfinite(value)

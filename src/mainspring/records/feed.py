@@ -7,19 +7,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from mainspring.core.prediction import Prediction
+from mainspring.records.history import History
 
 
 class Live:
-    """One prediction on its way. chunks are raw JSON values in order; logs are texts in order."""
+    """One prediction on its way. chunks are raw JSON values in order; logs are texts in order.
 
-    __slots__ = ("_waiting", "abandoned", "chunks", "final", "logs")
+    moments: what its attempt adds to its timeline.
+    """
+
+    __slots__ = ("_waiting", "abandoned", "chunks", "final", "logs", "moments")
 
     def __init__(self) -> None:
         self.chunks: list[bytes] = []
         self.logs: list[str] = []
+        self.moments: dict[str, Any] = {}
         self.final: Prediction | None = None
         self.abandoned = False
         self._waiting: list[asyncio.Future[None]] = []
@@ -34,6 +39,7 @@ class Live:
         """Forget what a lost attempt said."""
         self.chunks.clear()
         self.logs.clear()
+        self.moments = {}
 
     def end(self, final: Prediction) -> None:
         """Tell everybody that it is over."""
@@ -95,6 +101,7 @@ class Feed:
         self._waiting: dict[str, int] = {}
         self._moved: dict[str, int] = {}
         self._seats: dict[str, list[Seat]] = {}
+        self.history = History()
         self.stopping = False
 
     def open(self, prediction_id: str) -> Live:

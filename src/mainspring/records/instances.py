@@ -15,7 +15,10 @@ from mainspring.database import Database, Row, Statement
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
-    """One copy of a version on this machine. devices: GPU indexes; memory: bytes set aside for it."""
+    """One copy of a version on this machine. devices: GPU indexes; memory: bytes set aside for it.
+
+    steps: JSON array of {name, at}, how it came up so far.
+    """
 
     id: str
     queue: str
@@ -34,6 +37,7 @@ class Instance:
     ended_at: str | None = None
     reason: str | None = None
     setup_logs: str = ""
+    steps: str = "[]"
 
 
 _COLUMNS = tuple(f.name for f in fields(Instance))
@@ -42,11 +46,13 @@ _ALL = ", ".join(_COLUMNS)
 ADD = f"INSERT INTO instances ({_ALL}) VALUES ({', '.join(':' + c for c in _COLUMNS)})"
 LIVE = f"SELECT {_ALL} FROM instances WHERE state <> 'ended' ORDER BY created_at"
 LAUNCHED = """
-    UPDATE instances SET address = :address, pid = :pid, pid_started_at = :pid_started_at
+    UPDATE instances SET address = :address, pid = :pid, pid_started_at = :pid_started_at, steps = :steps
     WHERE id = :id AND state = 'booting' RETURNING id"""
 READY = """
-    UPDATE instances SET state = 'ready', ready_at = :now, last_used_at = :now, setup_logs = :logs
+    UPDATE instances SET state = 'ready', ready_at = :now, last_used_at = :now, setup_logs = :logs, steps = :steps
     WHERE id = :id AND state = 'booting' RETURNING id"""
+STEPPED = "UPDATE instances SET steps = :steps WHERE id = :id AND state = 'booting' RETURNING id"
+SERVING = f"SELECT {_ALL} FROM instances WHERE queue = :queue AND state <> 'ended' ORDER BY created_at"
 USED = "UPDATE instances SET last_used_at = :now WHERE id = :id AND state = 'ready'"
 STOP = """
     UPDATE instances SET state = 'stopping', reason = :reason WHERE id = :id AND state IN ('booting', 'ready')
@@ -75,15 +81,24 @@ class Instances:
         """Every instance that has not ended, oldest first."""
         return [_instance(row) for row in await self._database.fetch(LIVE)]
 
-    async def launched(self, instance_id: str, address: str, pid: int, pid_started_at: int) -> bool:
-        """Note its process; False when it is no longer wanted."""
-        return await self._change(
-            LAUNCHED, id=instance_id, address=address, pid=pid, pid_started_at=pid_started_at
-        )
+    async def serving(self, queue: str) -> list[Instance]:
+        """Every instance of a line that has not ended, oldest first."""
+        return [_instance(row) for row in await self._database.fetch(SERVING, {"queue": queue})]
 
-    async def ready(self, instance_id: str, logs: str, now: str) -> bool:
+    async def launched(
+        self, instance_id: str, address: str, pid: int, pid_started_at: int, steps: str = "[]"
+    ) -> bool:
+        """Note its process and the steps so far; False when it is no longer wanted."""
+        given = {"address": address, "pid": pid, "pid_started_at": pid_started_at, "steps": steps}
+        return await self._change(LAUNCHED, id=instance_id, **given)
+
+    async def stepped(self, instance_id: str, steps: str) -> bool:
+        """Note how far it came; False when it is no longer wanted."""
+        return await self._change(STEPPED, id=instance_id, steps=steps)
+
+    async def ready(self, instance_id: str, logs: str, now: str, steps: str = "[]") -> bool:
         """Setup is done; False when it is no longer wanted."""
-        return await self._change(READY, id=instance_id, logs=logs, now=now)
+        return await self._change(READY, id=instance_id, logs=logs, now=now, steps=steps)
 
     async def used(self, instance_id: str, now: str) -> None:
         """It worked until now."""

@@ -47,7 +47,9 @@ SAY = """
         (SELECT 1 FROM predictions WHERE id = :id AND attempt = :attempt AND status = 'processing')"""
 SAID = "SELECT chunks, logs FROM progress WHERE prediction_id = :id AND attempt = :attempt ORDER BY beat"
 FORGET = "DELETE FROM progress WHERE prediction_id = :id"
-_END = "SET status = :status, output = :output, error = :error, logs = :logs, metrics = :metrics, completed_at = :now"
+_END = """
+    SET status = :status, output = :output, error = :error, logs = :logs, metrics = :metrics, completed_at = :now,
+    timeline = :timeline"""
 FINISH = f"""
     UPDATE predictions {_END}, secrets = NULL
     WHERE id = :id AND instance_id = :instance AND attempt = :attempt AND status = 'processing'
@@ -56,7 +58,8 @@ END_WAITING = f"""
     UPDATE predictions SET status = :status, error = :error, logs = :logs, completed_at = :now, secrets = NULL
     WHERE id = :id AND status = 'starting' RETURNING {_ALL}"""
 FAIL_QUEUE = f"""
-    UPDATE predictions SET status = 'failed', error = :error, logs = :logs, completed_at = :now, secrets = NULL
+    UPDATE predictions SET status = 'failed', error = :error, logs = :logs, completed_at = :now, secrets = NULL,
+        timeline = :timeline
     WHERE queue = :queue AND {guard(Status.FAILED, Status.STARTING)} RETURNING {_ALL}"""
 REQUEUE = f"""
     UPDATE predictions SET status = 'starting', started_at = NULL, instance_id = NULL
@@ -77,6 +80,7 @@ DUE = f"""
 WAITING = """
     SELECT queue, count(*) AS waiting, min(created_at) AS oldest FROM predictions
     WHERE status = 'starting' GROUP BY queue"""
+AHEAD = "SELECT count(*) AS ahead FROM predictions WHERE queue = :queue AND status = 'starting' AND id < :id"
 RUNNING = "SELECT instance_id, count(*) AS running FROM predictions WHERE status = 'processing' GROUP BY instance_id"
 
 
@@ -161,6 +165,7 @@ class Predictions:
             "error": outcome.error,
             "logs": outcome.logs,
             "metrics": outcome.metrics,
+            "timeline": outcome.timeline,
             "now": now,
         }
         rows, _ = await self._database.write(
@@ -177,9 +182,11 @@ class Predictions:
         (rows,) = await self._database.write(Statement(END_WAITING, given))
         return _prediction(rows[0]) if rows else None
 
-    async def fail_queue(self, queue: str, error: str, logs: str, now: str) -> builtins.list[Prediction]:
-        """Fail everything that waits in a queue."""
-        given = {"queue": queue, "error": error, "logs": logs, "now": now}
+    async def fail_queue(
+        self, queue: str, error: str, logs: str, now: str, timeline: str | None = None
+    ) -> builtins.list[Prediction]:
+        """Fail everything that waits in a queue. timeline: JSON, of the boot that it waited for."""
+        given = {"queue": queue, "error": error, "logs": logs, "now": now, "timeline": timeline}
         (rows,) = await self._database.write(Statement(FAIL_QUEUE, given))
         return [_prediction(row) for row in rows]
 
@@ -219,6 +226,11 @@ class Predictions:
     async def canceling(self) -> builtins.list[str]:
         """Ids of running predictions that shall stop."""
         return [row["id"] for row in await self._database.fetch(CANCELING)]
+
+    async def ahead(self, prediction: Prediction) -> int:
+        """How many wait before it in its queue."""
+        given = {"queue": prediction.queue, "id": prediction.id}
+        return int((await self._database.fetch(AHEAD, given))[0]["ahead"])
 
     async def due(self, now: str) -> builtins.list[Prediction]:
         """Predictions whose deadline has passed."""

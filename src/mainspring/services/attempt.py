@@ -23,6 +23,7 @@ from mainspring.records.feed import Feed, Live
 from mainspring.records.instances import Instances
 from mainspring.records.predictions import Predictions
 from mainspring.services.inputs import InputError, Inputs
+from mainspring.services.moments import Boot, Moments
 from mainspring.services.outputs import MARK, OutputError, Outputs
 from mainspring.services.scribe import Scribe
 from mainspring.settings import Settings
@@ -54,6 +55,7 @@ class Stage:
     client: CogClient
     inputs: InputSchema
     output: OutputKind
+    boot: Boot | None = None
 
 
 class Attempt:
@@ -66,6 +68,8 @@ class Attempt:
         self._desk = desk
         self._live: Live = desk.feed.open(prediction.id)
         self._outputs = Outputs(desk.objects, prediction.id, stage.instance.outbox)
+        self._moments = Moments(prediction, stage.boot, desk.now)
+        self._live.moments = self._moments.told
         self._masked: tuple[str, ...] = ()
         self._canceled = False
         self._limit: asyncio.Timeout | None = None
@@ -135,7 +139,8 @@ class Attempt:
             kind = type(event)
             if kind is Output and self._stage.output.iterator:
                 chunk = bytes(event.value)  # type: ignore[union-attr]
-                chunks.append(chunk if MARK not in chunk else await self._outputs.take(chunk))
+                self._moments.output()
+                chunks.append(chunk if MARK not in chunk else await self._take(chunk))
             elif kind is Log:
                 logs.append(self._mask(event.text))  # type: ignore[union-attr]
             elif kind is Completed:
@@ -148,7 +153,7 @@ class Attempt:
     async def _outcome(self, done: Completed) -> Outcome:
         output = bytes(done.output) if done.output is not None else self._said()
         if output is not None and MARK in output:
-            output = await self._outputs.take(output)
+            output = await self._take(output)
         status = Status(done.status)
         if self._canceled and status is Status.FAILED:
             status = Status.CANCELED
@@ -160,7 +165,12 @@ class Attempt:
             error=error,
             logs="".join(self._live.logs) or self._mask(done.logs),
             metrics=metrics,
+            timeline=self._moments.text(),
         )
+
+    async def _take(self, output: bytes) -> bytes:
+        self._moments.uploading()
+        return await self._outputs.take(output)
 
     def _told(self, status: Status, error: str | None = None) -> Outcome:
         """An end that the model did not bring about: keep what it said."""
@@ -171,6 +181,7 @@ class Attempt:
             error=error,
             logs="".join(self._live.logs),
             metrics=self._metrics({}),
+            timeline=self._moments.text(),
         )
 
     def _said(self) -> bytes | None:
@@ -182,6 +193,9 @@ class Attempt:
         started = parse_time(self.prediction.started_at or self.prediction.created_at)
         created = parse_time(self.prediction.created_at)
         ran, total = (now - started).total_seconds(), (now - created).total_seconds()
+        self._desk.feed.history.ran(self.prediction.queue, ran)
+        if self._stage.output.concatenate:
+            own = self._moments.stream_metrics(own, len(self._live.chunks), ran)
         return json.dumps(metrics_of(own, ran, total))
 
     def _mask(self, text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import shutil
@@ -17,6 +18,7 @@ from mainspring.launchers import Launched, LaunchSpec
 from mainspring.records.catalog import Version
 from mainspring.records.instances import Instance
 from mainspring.services.attempt import Attempt, Desk, Stage
+from mainspring.services.moments import ANSWERING, ENVIRONMENT, STARTED, Boot
 
 log = logging.getLogger(__name__)
 _LOOK_AGAIN_S = 0.5
@@ -38,6 +40,7 @@ class Driver:
         self.leaving = False
         self.reason = "The instance of the model was lost."
         self._row = row
+        self._boot = Boot(row, desk.now)
         self._desk = desk
         self._launched: Launched | None = None
         self._client: CogClient | None = None
@@ -113,7 +116,8 @@ class Driver:
         assert self._launched is not None
         assert self._client is not None
         schema = self._desk.catalog.input_schema(version)
-        return Stage(self._launched, self._client, schema, self._desk.catalog.output_kind(version))
+        output = self._desk.catalog.output_kind(version)
+        return Stage(self._launched, self._client, schema, output, self._boot)
 
     async def _launch(self, version: Version) -> None:
         spec = LaunchSpec(
@@ -126,9 +130,12 @@ class Driver:
             devices=self._row.devices,
             threads=self._desk.settings.instance_threads or max(1, len(os.sched_getaffinity(0)) // 2),
         )
+        self._boot.reached(ENVIRONMENT)
         self._launched = launched = await self._desk.launcher.launch(spec)
+        self._boot.reached(STARTED)
         self._client = CogClient(launched.address)
-        await self._desk.instances.launched(self.id, launched.address, launched.pid, launched.pid_started_at)
+        process = (launched.address, launched.pid, launched.pid_started_at)
+        await self._desk.instances.launched(self.id, *process, self._boot.text())
         self._watch = asyncio.create_task(self._watch_process(launched))
 
     async def _watch_process(self, launched: Launched) -> None:
@@ -150,7 +157,9 @@ class Driver:
                     f"model container failed to boot and complete setup within {limit:.0f} seconds"
                 )
             await asyncio.sleep(_POLL_S[0] if waited < 1 else _POLL_S[1] if waited < 10 else _POLL_S[2])
-        await self._desk.instances.ready(self.id, self._setup_logs(), rfc3339(self._desk.now()))
+        now = rfc3339(self._desk.now())
+        self._desk.feed.history.booted(self._row.queue, self._boot.ready(now))
+        await self._desk.instances.ready(self.id, self._setup_logs(), now, self._boot.text())
 
     async def _is_ready(self) -> bool:
         assert self._client is not None
@@ -158,6 +167,8 @@ class Driver:
             health = await self._client.health()
         except (InstanceLost, TimeoutError):
             return False
+        if self._boot.reached(ANSWERING):
+            await self._desk.instances.stepped(self.id, self._boot.text())
         if health.worker_lost:
             raise SetupFailed(f"Model setup failed: {health.error}")
         if health.status == "SETUP_FAILED":
@@ -263,7 +274,10 @@ class Driver:
         if others:
             return
         now = rfc3339(self._desk.now())
-        failed = await self._desk.predictions.fail_queue(self._row.queue, error, self._setup_logs(), now)
+        timeline = json.dumps(self._boot.moments())
+        failed = await self._desk.predictions.fail_queue(
+            self._row.queue, error, self._setup_logs(), now, timeline
+        )
         for prediction in failed:
             self._desk.feed.close(prediction)
 

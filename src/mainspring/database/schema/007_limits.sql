@@ -22,3 +22,6 @@ ALTER TABLE predictions DROP COLUMN expires_at;
 ALTER TABLE predictions ADD COLUMN keep_s BIGINT;
 CREATE INDEX predictions_kept ON predictions (keep_s, completed_at)
     WHERE data_removed = 0 AND keep_s IS NOT NULL AND completed_at IS NOT NULL;
+
+-- How an instance came up: a JSON array of {name, at}.
+ALTER TABLE instances ADD COLUMN steps TEXT NOT NULL DEFAULT '[]';

@@ -1,0 +1,135 @@
+"""Where a prediction's time went: in its reply, and as Server-Timing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from mainspring.api.context import Context
+from mainspring.core.estimate import Line, estimate_s
+from mainspring.core.ids import parse_time
+from mainspring.core.prediction import Prediction, Status
+from mainspring.records.instances import Instance
+
+
+class Step(msgspec.Struct):
+    """A step of a boot and when it was reached."""
+
+    name: str
+    at: str
+
+
+class Timeline(msgspec.Struct):
+    """When what happened to a prediction; what has not happened is left out.
+
+    booting_at, setup_at and steps: of the instance that it waited for. started_at: an instance took it.
+    queue_position: 1 is the next; estimate_s: seconds until it starts, as recent ones tell.
+    """
+
+    queued_at: str
+    booting_at: str | UnsetType = UNSET
+    setup_at: str | UnsetType = UNSET
+    started_at: str | UnsetType = UNSET
+    first_output_at: str | UnsetType = UNSET
+    uploading_at: str | UnsetType = UNSET
+    completed_at: str | UnsetType = UNSET
+    queue_position: int | UnsetType = UNSET
+    estimate_s: float | UnsetType | None = UNSET
+    steps: list[Step] | UnsetType = UNSET
+
+
+class _Moments(msgspec.Struct):
+    booting_at: str | UnsetType = UNSET
+    setup_at: str | UnsetType = UNSET
+    first_output_at: str | UnsetType = UNSET
+    uploading_at: str | UnsetType = UNSET
+    steps: list[Step] | UnsetType = UNSET
+
+
+_moments = msgspec.json.Decoder(_Moments).decode
+_steps = msgspec.json.Decoder(list[Step]).decode
+
+
+def timeline_of(prediction: Prediction) -> Timeline:
+    """What the row says."""
+    ended = prediction.completed_at or UNSET
+    told = Timeline(prediction.created_at, started_at=prediction.started_at or UNSET, completed_at=ended)
+    if prediction.timeline is not None:
+        _add(told, _moments(prediction.timeline))
+    if told.first_output_at is UNSET and prediction.status is Status.SUCCEEDED:
+        told.first_output_at = told.uploading_at or ended
+    return told
+
+
+def add_moments(told: Timeline, moments: dict[str, Any]) -> None:
+    """What a running attempt of this process knows."""
+    _add(told, msgspec.convert(moments, _Moments))
+
+
+async def add_waiting(ctx: Context, told: Timeline, prediction: Prediction) -> None:
+    """Where a waiting prediction stands, what it waits for, and for about how long."""
+    ahead = await ctx.predictions.ahead(prediction)
+    serving = await ctx.instances.serving(prediction.queue)
+    ready = [i for i in serving if i.state == "ready"]
+    booting = next((i for i in serving if i.state == "booting"), None)
+    history = ctx.feed.history
+    line = Line(
+        ahead=ahead,
+        slots=serving[0].slots if serving else 1,
+        ready=len(ready),
+        booted_for_s=_since_s(booting.created_at, ctx.now()) if booting else None,
+        boot_s=history.boot_s(prediction.queue),
+        run_s=history.run_s(prediction.queue),
+    )
+    told.queue_position = ahead + 1
+    about_s = estimate_s(line)
+    told.estimate_s = None if about_s is None else round(about_s, 1)
+    if booting is not None and not ready:
+        _add_boot(told, booting)
+
+
+def server_timing(told: Timeline, now: datetime) -> str:
+    """The header's value: milliseconds in each phase, up to now for the last one when it has not ended."""
+    return ", ".join(f"{name};dur={_ms(begin, end)}" for name, begin, end in _phases(told, now.isoformat()))
+
+
+def _phases(told: Timeline, now: str) -> Iterator[tuple[str, str, str]]:
+    """(name, begin, end) of what has begun, in order."""
+    begins = {
+        "queue": told.queued_at,
+        "boot": _later(told.booting_at, told.queued_at),
+        "setup": _later(told.setup_at, told.queued_at),
+        "run": told.started_at,
+        "upload": told.uploading_at,
+    }
+    begun = [(name, at) for name, at in begins.items() if at]
+    ends = [*(at for _, at in begun[1:]), told.completed_at or now]
+    for (name, begin), end in zip(begun, ends, strict=True):
+        yield name, begin, end
+
+
+def _later(at: str | UnsetType, queued_at: str) -> str | None:
+    """A boot may have begun before anybody waited for it here."""
+    return None if at is UNSET else max(at, queued_at)
+
+
+def _ms(begin: str, end: str) -> float:
+    return round((parse_time(end) - parse_time(begin)).total_seconds() * 1e3, 3)
+
+
+def _since_s(at: str, now: datetime) -> float:
+    return (now - parse_time(at)).total_seconds()
+
+
+def _add(told: Timeline, moments: _Moments) -> None:
+    told.booting_at, told.setup_at, told.steps = moments.booting_at, moments.setup_at, moments.steps
+    told.first_output_at, told.uploading_at = moments.first_output_at, moments.uploading_at
+
+
+def _add_boot(told: Timeline, instance: Instance) -> None:
+    told.booting_at, told.steps = instance.created_at, _steps(instance.steps)
+    told.setup_at = next((step.at for step in told.steps if step.name == "server answering"), UNSET)
