@@ -89,7 +89,9 @@ async def _create(request: Request, order: Order, note: Note) -> Prediction:
     now, queue = ctx.now(), str(order.queue)
     if ctx.feed.waiting(queue) >= ctx.settings.max_queue:
         raise Throttled(f"Request was throttled. The queue of {version.model} is full.", retry_after=5)
-    prediction_id, source = new_id(now), _source(request)
+    prediction_id, base = new_id(now), base_url(request)
+    # Only a browser sends an Origin, and no page can make it send another's.
+    source = "web" if request.headers.get("origin") == base else "api"
     kept, sealed = _seal(ctx, prediction_id, values, schema.secret_fields)
     prediction = Prediction(
         id=prediction_id,
@@ -106,7 +108,7 @@ async def _create(request: Request, order: Order, note: Note) -> Prediction:
         webhook_events_filter=_events(body),
         created_at=rfc3339(now),
         deadline=_deadline(request, body, now),
-        base_url=base_url(request),
+        base_url=base,
         keep_s=await _keep_s(ctx, order, source),
     )
     # A caller that goes away must not leave a claimed row that nobody runs.
@@ -164,11 +166,6 @@ def _seal(
         return values, None
     masked = {name: [_MASKED] * len(v) if isinstance(v, list) else _MASKED for name, v in secrets.items()}
     return {**values, **masked}, ctx.vault.seal(json.dumps(secrets).encode(), prediction_id)
-
-
-def _source(request: Request) -> str:
-    """web for our own pages: only a browser sends an Origin, and it can't be made to send another's."""
-    return "web" if request.headers.get("origin") == base_url(request) else "api"
 
 
 async def _keep_s(ctx: Context, order: Order, source: str) -> int | None:

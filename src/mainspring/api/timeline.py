@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -14,6 +13,9 @@ from mainspring.core.estimate import Line, estimate_s
 from mainspring.core.ids import parse_time
 from mainspring.core.prediction import Prediction, Status
 from mainspring.records.instances import Instance
+
+
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 class Step(msgspec.Struct):
@@ -93,32 +95,21 @@ async def add_waiting(ctx: Context, told: Timeline, prediction: Prediction) -> N
 
 
 def server_timing(told: Timeline, now: datetime) -> str:
-    """The header's value: milliseconds in each phase, up to now for the last one when it has not ended."""
-    return ", ".join(f"{name};dur={_ms(begin, end)}" for name, begin, end in _phases(told, now.isoformat()))
-
-
-def _phases(told: Timeline, now: str) -> Iterator[tuple[str, str, str]]:
-    """(name, begin, end) of what has begun, in order."""
-    begins = {
-        "queue": told.queued_at,
-        "boot": _later(told.booting_at, told.queued_at),
-        "setup": _later(told.setup_at, told.queued_at),
-        "run": told.started_at,
-        "upload": told.uploading_at,
-    }
-    begun = [(name, at) for name, at in begins.items() if at]
-    ends = [*(at for _, at in begun[1:]), told.completed_at or now]
-    for (name, begin), end in zip(begun, ends, strict=True):
-        yield name, begin, end
-
-
-def _later(at: str | UnsetType, queued_at: str) -> str | None:
-    """A boot may have begun before anybody waited for it here."""
-    return None if at is UNSET else max(at, queued_at)
-
-
-def _ms(begin: str, end: str) -> float:
-    return round((parse_time(end) - parse_time(begin)).total_seconds() * 1e3, 3)
+    """The header's value: milliseconds in each phase that has begun, up to now for the last one of them."""
+    begun = [("queue", told.queued_at)]
+    if told.booting_at is not UNSET:
+        # A boot may have begun before anybody waited for it here.
+        begun.append(("boot", max(told.booting_at, told.queued_at)))
+    if told.setup_at is not UNSET:
+        begun.append(("setup", max(told.setup_at, told.queued_at)))
+    if told.started_at is not UNSET:
+        begun.append(("run", told.started_at))
+    if told.uploading_at is not UNSET:
+        begun.append(("upload", told.uploading_at))
+    moments = [parse_time(at) for _, at in begun]
+    moments.append(parse_time(told.completed_at) if told.completed_at is not UNSET else now)
+    spans = zip(begun, moments, moments[1:], strict=False)
+    return ", ".join(f"{name};dur={(end - begin) / _MILLISECOND:.3f}" for (name, _), begin, end in spans)
 
 
 def _since_s(at: str, now: datetime) -> float:
