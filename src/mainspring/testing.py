@@ -47,6 +47,7 @@ class Run:
     _send: Callable[[str, dict[str, Any]], Awaitable[None]]
     _chunks: list[object] = field(default_factory=list)
     _logs: list[str] = field(default_factory=list)
+    _metrics: dict[str, object] = field(default_factory=dict)
 
     async def output(self, *chunks: object) -> None:
         """Yield chunks."""
@@ -60,7 +61,8 @@ class Run:
         await self._send("log", {"data": text, "source": "stdout"})
 
     async def metric(self, name: str, value: object, mode: str = "replace") -> None:
-        """Record a metric."""
+        """Record a metric; whatever the mode, the last value is in the final object."""
+        self._metrics[name] = value
         await self._send("metric", {"mode": mode, "name": name, "value": value})
 
     def ended(self, status: str, returned: object = None, error: str | None = None) -> dict[str, Any]:
@@ -68,7 +70,7 @@ class Run:
         output = returned if returned is not None else (self._chunks or None)
         head = {} if output is None else {"output": output}
         tail = {} if error is None else {"error": error}
-        metrics = {"predict_time": 0.001}
+        metrics = {**self._metrics, "predict_time": 0.001}
         return (
             {"id": self.id, "logs": "".join(self._logs), "metrics": metrics, "status": status} | head | tail
         )

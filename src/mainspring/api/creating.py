@@ -16,7 +16,7 @@ from starlette.responses import Response
 from mainspring.api.context import Context, context
 from mainspring.api.rendering import render
 from mainspring.api.repeating import Note, once
-from mainspring.api.timeline import server_timing
+from mainspring.api.timeline import server_timing, timeline_of
 from mainspring.api.wire import base_url, reply
 from mainspring.core.durations import keep_s, parse_duration
 from mainspring.core.errors import (
@@ -153,6 +153,8 @@ async def _reply(request: Request, made: Prediction, version: Version) -> Respon
         made = replace(made, status=Status.STARTING)
     told = render(request, made, streams_files=ctx.catalog.output_kind(version).streams_files)
     if wait_s:
+        if not made.status.terminal:
+            told.timeline = timeline_of(await ctx.predictions.get(made.id) or made)
         headers["Server-Timing"] = server_timing(told.timeline, ctx.now())
     return reply(told, 201, headers)
 
