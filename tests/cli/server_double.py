@@ -66,7 +66,7 @@ class Double:
     def routes(self) -> list[Route]:
         route = Route
         return [
-            route("/v1/account", self.account),
+            route("/v1/account", self.account, methods=["GET", "PATCH"]),
             route("/v1/models", self.list_models),
             route("/v1/models/{owner}/{name}", self.model, methods=["GET", "PATCH"]),
             route("/v1/models/{owner}/{name}/versions/{version}", self.version),
@@ -94,7 +94,11 @@ class Double:
         return None
 
     async def account(self, request: Request) -> Response:
-        return self.refused(request) or JSONResponse({"type": "user", "username": "ada", "name": "ada"})
+        body = {"type": "user", "username": "ada", "name": "ada", "retention": "2h"}
+        if request.method == "PATCH":
+            self.changed.append(("PATCH", request.url.path, asked := await request.json()))
+            body |= asked
+        return self.refused(request) or JSONResponse(body)
 
     def described(self) -> dict[str, Any]:
         latest = {"id": VERSION, "openapi_schema": self.document} if self.document else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -15,17 +15,14 @@ from mainspring.core.prediction import Prediction, Status
 from mainspring.records.instances import Instance
 
 
-_MILLISECOND = timedelta(milliseconds=1)
-
-
-class Step(msgspec.Struct):
+class Step(msgspec.Struct, gc=False):
     """A step of a boot and when it was reached."""
 
     name: str
     at: str
 
 
-class Timeline(msgspec.Struct):
+class Timeline(msgspec.Struct, gc=False):
     """When what happened to a prediction; what has not happened is left out.
 
     booting_at, setup_at and steps: of the instance that it waited for. started_at: an instance took it.
@@ -109,7 +106,9 @@ def server_timing(told: Timeline, now: datetime) -> str:
     moments = [parse_time(at) for _, at in begun]
     moments.append(parse_time(told.completed_at) if told.completed_at is not UNSET else now)
     spans = zip(begun, moments, moments[1:], strict=False)
-    return ", ".join(f"{name};dur={(end - begin) / _MILLISECOND:.3f}" for (name, _), begin, end in spans)
+    return ", ".join(
+        f"{name};dur={(end - begin).total_seconds() * 1e3:.3f}" for (name, _), begin, end in spans
+    )
 
 
 def _since_s(at: str, now: datetime) -> float:

@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from mainspring import __version__
-from mainspring.cli import doctor, env, login, model, push, run, serve, token
+from mainspring.cli import account, doctor, env, login, model, push, run, serve, token
 from mainspring.cli.terminal import tell_error
 from mainspring.core.errors import MainspringError
 
@@ -59,6 +59,7 @@ app.command("push")(push.push)
 app.command("login")(login.login)
 app.command("logout")(login.logout)
 app.command("whoami")(login.whoami)
+app.add_typer(account.app, name="account")
 app.add_typer(token.app, name="token")
 app.add_typer(model.app, name="model")
 app.command("env")(env.env)

@@ -62,7 +62,9 @@ def show_model(model: ModelName, as_json: AsJson = False) -> None:
     if as_json:
         return _print_json(found)
     scaling = found.get("scaling") or {}
-    shown = {name: found.get(name) for name in ("description", "visibility", "run_count", "url")} | scaling
+    shown = {
+        name: found.get(name) for name in ("description", "visibility", "run_count", "url", "retention")
+    } | scaling
     result(printable(f"{found['owner']}/{found['name']}"))
     for name, value in shown.items():
         if value is not None:
@@ -81,6 +83,13 @@ def set_model(
         float | None,
         typer.Option(min=0, metavar="SECONDS", help="How long an instance without work is kept."),
     ] = None,
+    retention: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="How long inputs, outputs and logs are kept, like 24h; off for ever; default for what else is set.",
+        ),
+    ] = None,
     visibility: Annotated[str | None, typer.Option(help="public or private.")] = None,
     description: Annotated[str | None, typer.Option(help="One sentence on what it does.")] = None,
 ) -> None:
@@ -91,6 +100,8 @@ def set_model(
     mainspring model set acme/hello --min-instances 1
 
     mainspring model set acme/llama --idle-timeout 600 --visibility private
+
+    mainspring model set acme/hello --retention 24h
     """
     from mainspring.cli.client import ask
 
@@ -100,6 +111,8 @@ def set_model(
     scaling = {k: v for k, v in scaling.items() if v is not None}
     changes = {"visibility": visibility, "description": description, "scaling": scaling or None}
     changes = {k: v for k, v in changes.items() if v is not None}
+    if retention is not None:
+        changes["retention"] = asked_retention(retention)
     if not changes:
         raise CliError(
             "There is nothing to change.", "Give at least one setting; see mainspring model set --help."
@@ -107,7 +120,23 @@ def set_model(
     path = _path(model)
     ask(lambda client: client.call("PATCH", path, json=changes))
     changed = {k: v for k, v in changes.items() if k != "scaling"} | scaling
-    tell(f"{model}: " + ", ".join(f"{k.replace('_', ' ')} is now {v}" for k, v in changed.items()))
+    told = ", ".join(
+        f"{k.replace('_', ' ')} is now {'default' if v is None else v}" for k, v in changed.items()
+    )
+    tell(f"{model}: {told}")
+
+
+def asked_retention(text: str) -> str | None:
+    """What the API is asked for: default is its null. Raises CliError."""
+    from mainspring.core.durations import parse_retention
+
+    if text == "default":
+        return None
+    try:
+        parse_retention(text)
+    except ValueError as error:
+        raise CliError(f"--retention: {error}.", "Say a time like 24h or 90d, off, or default.") from None
+    return text
 
 
 def _path(model: str) -> str:

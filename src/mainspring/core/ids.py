@@ -24,7 +24,8 @@ def new_capability(random: Random = secrets.token_bytes) -> str:
 
 def rfc3339(at: datetime) -> str:
     """UTC with microseconds and Z, so that text order is time order."""
-    return at.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+    utc = at if at.tzinfo is UTC else at.astimezone(UTC)
+    return utc.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def parse_time(text: str) -> datetime:
