@@ -18,6 +18,7 @@ import pytest
 from tests.e2e.projects import write_project
 from tests.e2e.server import TOKEN, Server
 
+MODEL = "/v1/models/mainspring/slow/predictions"
 TERMINAL = {"succeeded", "failed", "canceled", "aborted"}
 MOMENTS_S = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9, 1.2, 1.5)
 
@@ -104,6 +105,40 @@ def test_whatever_was_accepted_ends_once_though_the_server_is_killed_again_and_a
     assert {p: o["output"] for p, o in outputs.items()} == {p: f"slept {n}" for p, n in accepted.items()}
     again = {p: call(server, "GET", f"/v1/predictions/{p}") for p in list(accepted)[:20]}
     assert all(again[p]["completed_at"] == outputs[p]["completed_at"] for p in again)
+
+
+def test_a_request_with_a_key_makes_one_though_the_server_is_killed_while_it_is_sent(server: Server) -> None:
+    keys = [f"{round_number}-{number}" for round_number in range(4) for number in range(30)]
+    sending, sent = iter(keys), []
+
+    def send(name: str) -> str | None:
+        try:
+            body = {"input": {"seconds": 0.0, "name": name}}
+            made = call(server, "POST", MODEL, body, **{"Idempotency-Key": name})
+        except (OSError, HTTPException):
+            return None
+        return str(made["id"])
+
+    def send_until_it_dies() -> None:
+        for name in sending:
+            sent.append((name, send(name)))
+            if sent[-1][1] is None:
+                return
+
+    for moment_s in (0.05, 0.1, 0.2, 0.3):
+        thread = threading.Thread(target=send_until_it_dies)
+        thread.start()
+        time.sleep(moment_s)
+        server.kill()
+        thread.join()
+        wait_until_none_runs(server.data)
+        server.start()
+    assert any(made is None for _, made in sent)
+    for name, made in sent:
+        assert send(name) == made or made is None
+    for prediction_id in (ids := [send(name) for name, _ in sent]):
+        assert ended(server, str(prediction_id))["status"] == "succeeded"
+    assert call(server, "GET", "/v1/models/mainspring/slow")["run_count"] == len(set(ids)) == len(sent)
 
 
 def test_no_process_outlives_a_killed_server(server: Server) -> None:

@@ -45,6 +45,17 @@ def test_python_2(server: Server, models: list[str], clip: Path) -> None:
     assert seen["created"] == ["succeeded", "hello created"]
 
 
+def test_python_2_repeats_itself_and_makes_one(server: Server, pushed: Pushed) -> None:
+    environ = server.environ() | {"REPLICATE_BASE_URL": f"{server.tls_url}/v1"}
+    command = [PYTHON2, CLIENTS / "python2_retries.py", pushed("slow"), "order-1"]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    assert sorted(seen["made"]) == ["impatient", "keyed"]
+    assert len(set(seen["keyed"])) == 1
+    assert seen["refused"]
+
+
 def test_javascript(server: Server, models: list[str], clip: Path) -> None:
     command = ["node", "client.mjs", *models, clip]
     done = subprocess.run(
