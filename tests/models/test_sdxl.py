@@ -136,7 +136,6 @@ async def test_unsafe_images_are_held_back(serve: Serve, make: Make) -> None:
     refused = await model.predict(**SMALL, num_outputs=2)
     assert refused["status"] == "failed"
     assert "NSFW content detected" in refused["error"]
-    assert "NSFW content detected in image 1" in refused["logs"]
     assert len(await model.output(**SMALL, num_outputs=2, disable_safety_checker=True)) == 2
 
 
@@ -149,13 +148,16 @@ print(sum(bool(a) == bool(b) for a, b in zip(bits, WATERMARK_BITS)) / len(WATERM
 """
 
 
-async def test_the_watermark_can_be_read(serve: Serve, environments: Environments, tmp_path: Path) -> None:
-    model = await shapes(serve)
+async def test_the_watermark_can_be_read(
+    serve: Serve, make: Make, environments: Environments, tmp_path: Path
+) -> None:
+    folder = await make(NAME, "sdxl.py", "1")
+    model = await serve(NAME, MAINSPRING_WEIGHTS=str(folder / "weights"))
     config = read_config(MODELS / NAME)
     python = (await environments.ensure(config, MODELS / NAME, print)).python
     agree = {}
     for marked in (True, False):
-        image = await draw(model, width=256, height=256, apply_watermark=marked)
+        image = await draw(model, width=512, height=512, apply_watermark=marked)
         (tmp_path / "out.png").write_bytes(image)
         command = [str(python), "-c", READ_WATERMARK, str(tmp_path / "out.png")]
         agree[marked] = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
