@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -142,8 +142,8 @@ def _several(job: Job, server: Process, most: int, alone: list[float]) -> Line:
     return ratio(name, rates, [sum(alone) / len(alone)], None, "/s")
 
 
-def _together(use: object, users: int) -> None:
-    threads = [threading.Thread(target=use, args=(user,)) for user in range(users)]  # type: ignore[arg-type]
+def _together(use: Callable[[int], None], users: int) -> None:
+    threads = [threading.Thread(target=use, args=(user,)) for user in range(users)]
     for thread in threads:
         thread.start()
     for thread in threads:
