@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +30,7 @@ from benchmarks.report import machine, machine_line, table
 _HERE = Path(__file__).parent
 _MODEL = _HERE.parents[1] / "models" / "stability-ai" / "sdxl"
 _LIMIT_S = 900
+_GROW_S = 120
 # The weights lie outside of the version, so that no figure has to wait for gigabytes to be packed.
 _PREDICTOR = """
 import os
@@ -84,7 +87,7 @@ def measure(job: Job) -> list[Line]:
     alone = _alone(job)
     lines = [_cold_boot(job, [alone["load_s"]])]
     for most in job.instances:
-        with job.house.platform(max_instances=most, isolate="off") as server:
+        with _serve(job, max_instances=most) as server:
             client = Client(server)
             client.draw(job.side, job.steps, 0)
             if most == 1:
@@ -98,9 +101,19 @@ def measure(job: Job) -> list[Line]:
     return lines
 
 
+def _threads() -> int:
+    """For each instance and for the pipeline alone: threads that fight for cores would be all that is measured."""
+    return max(1, len(os.sched_getaffinity(0)) // 2)
+
+
+def _serve(job: Job, **settings: object) -> AbstractContextManager[Process]:
+    return job.house.platform(isolate="off", instance_threads=_threads(), **settings)
+
+
 def _alone(job: Job) -> dict[str, list[float]]:
     command = [job.python, _HERE / "alone_sdxl.py", job.weights, *map(str, (job.side, job.steps, job.rounds))]
-    done = subprocess.run(command, env=plain_environ(), capture_output=True, text=True, timeout=_LIMIT_S)
+    environ = plain_environ() | {"OMP_NUM_THREADS": str(_threads()), "OMP_WAIT_POLICY": "PASSIVE"}
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=_LIMIT_S)
     if done.returncode:
         raise Broken(f"the pipeline alone: {done.stderr[-2000:]}")
     found: dict[str, list[float]] = json.loads(done.stdout.splitlines()[-1])
@@ -110,7 +123,7 @@ def _alone(job: Job) -> dict[str, list[float]]:
 def _cold_boot(job: Job, alone_s: list[float]) -> Line:
     """From a request to an image of one step while nothing runs. The first fills the page cache and is left out."""
     times = []
-    with job.house.platform(idle_timeout_s=0.3, max_instances=1, isolate="off") as server:
+    with _serve(job, idle_timeout_s=0.3, max_instances=1) as server:
         for seed in range(job.rounds + 1):
             times.append(Client(server).draw(job.side, 1, seed))
             wait_until_childless(server)
@@ -131,7 +144,9 @@ def _several(job: Job, server: Process, most: int, alone: list[float]) -> Line:
             failed.append(error)
 
     use(-1)
-    _together(use, most)  # the line makes the platform start the others
+    until = time.monotonic() + _GROW_S
+    while server.children() < most and time.monotonic() < until and not failed:
+        _together(use, most)  # the line makes the platform start the others, where they fit
     began = time.perf_counter()
     _together(use, most)
     took = time.perf_counter() - began
