@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -24,14 +25,16 @@ class Vllm:
         self._engine, self._tokenizer, self._context = engine, tokenizer, context
 
     async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Piece, None]:
-        """See Engine. vLLM ends a request by itself when nobody reads its answer any more."""
+        """See Engine. vLLM ends a request when the generator that it gave is closed."""
         ids = encode(self._tokenizer, prompt)
         parameters = sampling_parameters(sampling, room(len(ids), self._context, sampling))
         written = 0
-        async for output in self._engine.generate({"prompt_token_ids": ids}, parameters, uuid.uuid4().hex):
-            for part in output.outputs:
-                written += len(part.token_ids)
-                yield Piece(part.text, written, len(ids))
+        asked = self._engine.generate({"prompt_token_ids": ids}, parameters, uuid.uuid4().hex)
+        async with contextlib.aclosing(asked) as outputs:
+            async for output in outputs:
+                for part in output.outputs:
+                    written += len(part.token_ids)
+                    yield Piece(part.text, written, len(ids))
 
     def close(self) -> None:
         """See Engine."""
