@@ -60,7 +60,9 @@ class Encoder:
 
     def _layer(self, x: Array, closed: Array, name: str) -> Array:
         attended = self._attention(x, closed, f"{name}.attention.self")
-        x = self._norm(x + self._linear(attended, f"{name}.attention.output.dense"), f"{name}.attention.output.LayerNorm")
+        x = self._norm(
+            x + self._linear(attended, f"{name}.attention.output.dense"), f"{name}.attention.output.LayerNorm"
+        )
         inner = _gelu(self._linear(x, f"{name}.intermediate.dense"))
         return self._norm(x + self._linear(inner, f"{name}.output.dense"), f"{name}.output.LayerNorm")
 

@@ -27,10 +27,17 @@ class Runner(BaseRunner):
         place, numbers = device()
         with weights() as (directory, name):
             self.model = WhisperModel(
-                str(directory), device=place, compute_type=numbers, cpu_threads=threads(), local_files_only=True
+                str(directory),
+                device=place,
+                compute_type=numbers,
+                cpu_threads=threads(),
+                local_files_only=True,
             )
         self.size = name
-        print(f"weights: {name}" + ("" if name == "large-v3" else " (not large-v3, which is openai/whisper's own)"))
+        print(
+            f"weights: {name}"
+            + ("" if name == "large-v3" else " (not large-v3, which is openai/whisper's own)")
+        )
         print(f"runs on: {place}, {numbers}")
 
     def run(

@@ -76,7 +76,9 @@ class Runner(BaseRunner):
             "replaced. If not provided, the default prompt template will be used.",
             default=DEFAULTS.prompt_template,
         ),
-        seed: Optional[int] = Input(description="Random seed. Leave blank to randomize the seed.", default=None),
+        seed: Optional[int] = Input(
+            description="Random seed. Leave blank to randomize the seed.", default=None
+        ),
         max_new_tokens: Optional[int] = Input(
             description="An older name of max_tokens, which it overrides.", default=None, ge=1
         ),

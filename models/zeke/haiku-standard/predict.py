@@ -14,7 +14,9 @@ from syllables import distance
 
 CONFIG = read_config(Path(__file__).with_name("chat.toml"))
 DRAFTS = 4
-SYSTEM = "You are a poet. You write haiku: three short lines of 5, 7 and 5 syllables. Answer with the poem alone."
+SYSTEM = (
+    "You are a poet. You write haiku: three short lines of 5, 7 and 5 syllables. Answer with the poem alone."
+)
 ASK = """Write a haiku about the old pond.
 
 An old silent pond
@@ -47,7 +49,9 @@ class Runner(BaseRunner):
         if not whole:
             raise RuntimeError("the model wrote no three lines; try another theme or seed")
         best = min(whole, key=distance)
-        print(f"{len(whole)} of {DRAFTS} drafts had three lines; the best is {distance(best)} syllables off 5-7-5")
+        print(
+            f"{len(whole)} of {DRAFTS} drafts had three lines; the best is {distance(best)} syllables off 5-7-5"
+        )
         return "\n".join(best)
 
     async def draft(self, theme: str, seed: int) -> list[str]:

@@ -13,7 +13,12 @@ def syllables(line: str) -> int:
 
 def _in_word(word: str) -> int:
     groups = len(_VOWELS.findall(word))
-    silent = word.endswith("e") and not word.endswith(("le", "ee", "ye")) or word.endswith("ed") and word[-3:-2] not in "td"
+    silent = (
+        word.endswith("e")
+        and not word.endswith(("le", "ee", "ye"))
+        or word.endswith("ed")
+        and word[-3:-2] not in "td"
+    )
     return max(1, groups - silent)
 
 

@@ -1,4 +1,4 @@
-"""The text and audio models as Replicate's callers know them: their schemas, their files, what they say without weights."""
+"""The text and audio models as Replicate's callers know them: schemas, files, what they say without weights."""
 
 from __future__ import annotations
 

@@ -19,7 +19,13 @@ from .laid import Instance, lay
 pytestmark = [pytest.mark.models, pytest.mark.timeout(900)]
 
 HAIKU = MODELS / "zeke" / "haiku-standard"
-AUSTEN = 'model = "test/austen"\ncontext = 512\n[weights]\nfiles = ["config.json"]\n[defaults]\nprompt_template = "{prompt}"\n'
+AUSTEN = """model = "test/austen"
+context = 512
+[weights]
+files = ["config.json"]
+[defaults]
+prompt_template = "{prompt}"
+"""
 SMALL = 'model = "test/tiny"\ncontext = 256\n[weights]\nfiles = ["config.json"]\n'
 # Those of its own engine, over the package's own predictor.
 SMOLLM2 = {
@@ -94,7 +100,8 @@ async def test_every_input_of_a_random_llama(
         MAINSPRING_WEIGHTS_NAME="random",
     )
     assert "weights: random (not test/tiny's own)" in model.log.read_text()
-    await every_input_counts(model, {"prompt": "abc", "seed": 1, "temperature": 1.0, "min_tokens": 24, "max_tokens": 24})
+    exactly = {"min_tokens": 24, "max_tokens": 24}
+    await every_input_counts(model, {"prompt": "abc", "seed": 1, "temperature": 1.0, **exactly})
     ends_itself = {"prompt": "abc", "seed": 1, "max_tokens": 60}
     await least_counts(model, ends_itself)
 

@@ -56,7 +56,7 @@ def test_a_template_is_filled_once() -> None:
 
 
 def test_a_template_without_a_place_is_refused() -> None:
-    with pytest.raises(ValueError, match="must contain {prompt}"):
+    with pytest.raises(ValueError, match=r"must contain \{prompt\}"):
         fill_in("s", "u", "no place")
     assert fill_in("s", "u", None) == fill_in("s", "u", "") == Prompt("s", "u")
     assert Prompt("", "u").messages() == [{"role": "user", "content": "u"}]

@@ -16,7 +16,9 @@ class Chooser:
         self, sampling: Sampling, ends: Collection[int], vocabulary: int, device: torch.device
     ) -> None:
         self._sampling = sampling
-        self._ends = torch.tensor(sorted(each for each in ends if each < vocabulary), device=device, dtype=torch.long)
+        self._ends = torch.tensor(
+            sorted(each for each in ends if each < vocabulary), device=device, dtype=torch.long
+        )
         self._counts = torch.zeros(vocabulary, device=device)
         self._generator = torch.Generator(device).manual_seed(sampling.seed)
         self.written = 0
@@ -27,7 +29,9 @@ class Chooser:
         if self._sampling.temperature == 0:
             token = int(adjusted.argmax())
         else:
-            chances = _nucleus(_likeliest(adjusted / self._sampling.temperature, self._sampling.top_k), self._sampling.top_p)
+            chances = _nucleus(
+                _likeliest(adjusted / self._sampling.temperature, self._sampling.top_k), self._sampling.top_p
+            )
             token = int(torch.multinomial(chances, 1, generator=self._generator))
         self._counts[token] += 1
         self.written += 1

@@ -13,12 +13,17 @@ ENGINES = ("auto", "vllm", "transformers", "llamacpp")
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Where weights are. files: what a directory of weights must hold; package and file: a Python package that
-    carries them and the file's name in it, both "" when none does."""
+    """Where weights are, when the operator gives none.
+
+    files: what a directory of weights must hold; directory: one in the project itself; package and file: a Python
+    package that carries them and the file's name in it; random: there are none, only a description, to measure with.
+    """
 
     files: tuple[str, ...] = ()
+    directory: str = ""
     package: str = ""
     file: str = ""
+    random: bool = False
 
 
 @dataclass(frozen=True, slots=True)

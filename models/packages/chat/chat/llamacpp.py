@@ -78,7 +78,9 @@ class LlamaCpp:
         async with _Chunks(call, request) as chunks:
             async for chunk in chunks.each():
                 if timings := chunk.get("timings"):
-                    yield Piece(_text(chunk), timings["predicted_n"], timings["prompt_n"] + timings["cache_n"])
+                    yield Piece(
+                        _text(chunk), timings["predicted_n"], timings["prompt_n"] + timings["cache_n"]
+                    )
 
 
 def _options(sampling: Sampling, most: int) -> dict[str, Any]:

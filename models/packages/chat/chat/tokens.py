@@ -56,7 +56,5 @@ class Decoder:
         return self._text(self._ids[self._from :])[len(self._shown) :]
 
     def _text(self, ids: Sequence[int]) -> str:
-        text: str = self._tokenizer.decode(
-            ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
-        )
+        text: str = self._tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return text

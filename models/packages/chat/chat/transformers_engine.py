@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from chat.batch import Batch
 from chat.choosing import Chooser
@@ -112,7 +112,10 @@ class Transformers:
     def _step(self) -> None:
         logits = self._batch.step([row.last for row in self._rows])
         self._go_on(
-            [not row.left and row.choose(each, self._ends) for row, each in zip(self._rows, logits, strict=True)]
+            [
+                not row.left and row.choose(each, self._ends)
+                for row, each in zip(self._rows, logits, strict=True)
+            ]
         )
 
     def _go_on(self, more: list[bool]) -> None:
@@ -134,11 +137,15 @@ class Transformers:
 
 def start_transformers(directory: Path, config: Config) -> Transformers:
     """Load the weights, on the GPU where there is one."""
-    cuda = torch.cuda.is_available()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)
-    model: Any = AutoModelForCausalLM.from_pretrained(directory, dtype="auto", local_files_only=True)
-    model = model.to("cuda" if cuda else "cpu").eval()
-    return Transformers(model, tokenizer, config, end_tokens(directory, tokenizer))
+    if config.weights.random:
+        with device:
+            shape = AutoConfig.from_pretrained(directory, local_files_only=True)
+            model: Any = AutoModelForCausalLM.from_config(shape, dtype=shape.dtype)
+    else:
+        model = AutoModelForCausalLM.from_pretrained(directory, dtype="auto", local_files_only=True)
+    return Transformers(model.to(device).eval(), tokenizer, config, end_tokens(directory, tokenizer))
 
 
 def end_tokens(directory: Path, tokenizer: Any) -> frozenset[int]:

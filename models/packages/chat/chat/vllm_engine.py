@@ -69,6 +69,7 @@ def engine_arguments(directory: Path, config: Config, gpu_bytes: int) -> dict[st
         "max_num_seqs": config.requests,
         "tensor_parallel_size": config.vllm.tensor_parallel,
         "gpu_memory_utilization": min(MOST_OF_A_GPU, wanted / gpu_bytes) if wanted else MOST_OF_A_GPU,
+        "load_format": "dummy" if config.weights.random else "auto",
         "enable_log_requests": False,
     }
 
@@ -81,7 +82,9 @@ def start_vllm(directory: Path, config: Config) -> Vllm:
 
     present = torch.cuda.device_count()
     if present < config.vllm.tensor_parallel:
-        raise ValueError(f"{config.model} wants {config.vllm.tensor_parallel} GPUs; this instance has {present}")
+        raise ValueError(
+            f"{config.model} wants {config.vllm.tensor_parallel} GPUs; this instance has {present}"
+        )
     gpu_bytes = torch.cuda.get_device_properties(0).total_memory
     arguments = AsyncEngineArgs(**engine_arguments(directory, config, gpu_bytes))
     tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)

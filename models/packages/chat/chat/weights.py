@@ -19,6 +19,8 @@ def find_weights(config: Config) -> Path:
     given = os.environ.get(DIRECTORY)
     if given:
         return _in_directory(Path(given), config)
+    if config.weights.directory:
+        return _in_directory(Path(config.weights.directory).absolute(), config)
     if config.weights.package:
         return _in_package(config)
     raise FileNotFoundError(
@@ -31,7 +33,15 @@ def whose(config: Config) -> str:
     name = os.environ.get(NAME)
     if name:
         return f"weights: {name} (not {config.model}'s own)"
-    return f"weights: {config.model}'s own" if os.environ.get(DIRECTORY) else f"weights: {config.weights.package}"
+    if config.weights.random:
+        return "weights: random"
+    return f"weights: {_own(config)}"
+
+
+def _own(config: Config) -> str:
+    if os.environ.get(DIRECTORY) or config.weights.directory:
+        return f"{config.model}'s own"
+    return config.weights.package
 
 
 def _in_directory(directory: Path, config: Config) -> Path:
@@ -40,7 +50,7 @@ def _in_directory(directory: Path, config: Config) -> Path:
     if quantized := sorted(directory.glob("*.gguf")):
         return quantized[0]
     missing = [name for name in config.weights.files if not (directory / name).exists()]
-    if not missing and not any(directory.glob("*.safetensors")):
+    if not missing and not config.weights.random and not any(directory.glob("*.safetensors")):
         missing = ["*.safetensors"]
     if missing:
         raise FileNotFoundError(
