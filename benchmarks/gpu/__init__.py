@@ -1,1 +1,1 @@
-"""Figures of big models, on a GPU where there is one; each module is a command of its own."""
+"""Figures of real models, for machines with a GPU; each has a small way without one."""
