@@ -22,6 +22,7 @@ from mainspring.api.app import create_app
 from mainspring.api.context import Context
 from mainspring.bundle import ADAPTER
 from mainspring.core.errors import MainspringError
+from mainspring.core.hardware import offered
 from mainspring.database.hints import Hints
 from mainspring.database.sqlite import SqliteDatabase
 from mainspring.launchers import Launcher
@@ -30,6 +31,7 @@ from mainspring.launchers.subprocess import SubprocessLauncher
 from mainspring.objects.disk import DiskObjects
 from mainspring.records.accounts import Accounts
 from mainspring.records.catalog import Catalog
+from mainspring.records.deployments import Deployments
 from mainspring.records.feed import Feed
 from mainspring.records.files import Files
 from mainspring.records.instances import Instances
@@ -45,6 +47,8 @@ from mainspring.services.director import Director
 from mainspring.services.fetch import Fetcher
 from mainspring.services.inputs import Inputs
 from mainspring.services.janitor import Janitor
+from mainspring.services.lines import Lines
+from mainspring.services.rollouts import Rollouts
 from mainspring.services.scribe import Scribe
 from mainspring.settings import Settings, note_ports
 from mainspring.supervisor import supervise
@@ -82,6 +86,7 @@ class Platform:
         self.predictions = Predictions(self.database)
         self.instances = Instances(self.database)
         self.files = Files(self.database)
+        self.deployments = Deployments(self.database)
         self.machine = capacity()
         self.fetcher = Fetcher(private=settings.private_urls, limit=settings.max_download)
         self.builder = Builder(
@@ -112,7 +117,16 @@ class Platform:
             capacity=self.machine,
             hints=self.hints,
             feed=self.feed,
-            catalog=self.catalog,
+            lines=Lines(settings, self.machine, self.catalog, self.deployments),
+            predictions=self.predictions,
+            instances=self.instances,
+            now=now,
+        )
+        self.rollouts = Rollouts(
+            settings=settings,
+            hints=self.hints,
+            feed=self.feed,
+            deployments=self.deployments,
             predictions=self.predictions,
             instances=self.instances,
             now=now,
@@ -142,6 +156,9 @@ class Platform:
             catalog=self.catalog,
             predictions=self.predictions,
             files=self.files,
+            deployments=self.deployments,
+            instances=self.instances,
+            hardware=offered(self.settings.hardware, self.machine),
             builder=self.builder,
             repeats=Recent(ttl_s=_REPEATED_WITHIN_S, size=10_000),
             now=_now,
@@ -162,7 +179,7 @@ class Platform:
         """Clear up after an earlier process, then begin every loop."""
         await self.director.recover()
         await self.builder.sweep()
-        for loop in (self.scribe, self.autoscaler, self.director, self.janitor):
+        for loop in (self.scribe, self.autoscaler, self.rollouts, self.director, self.janitor):
             self._loops.append(asyncio.create_task(supervise(loop, self.hints), name=type(loop).__name__))
 
     async def stop(self, grace_s: float) -> None:

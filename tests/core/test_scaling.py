@@ -6,8 +6,8 @@ import pytest
 
 from mainspring.core.scaling import Copy, Decision, Observed, Policy, decide
 
-POLICY = Policy(min_instances=0, max_instances=4, slots=2, idle_timeout_s=60)
-WARM = Policy(min_instances=1, max_instances=4, slots=2, idle_timeout_s=60)
+POLICY = Policy(min_instances=0, max_instances=4, slots=2, idle_timeout_s=60, scale_down_s=120)
+WARM = Policy(min_instances=1, max_instances=4, slots=2, idle_timeout_s=60, scale_down_s=120)
 BUSY = Copy("busy", ready=True, running=2, idle_s=0)
 HALF = Copy("half", ready=True, running=1, idle_s=0)
 BOOTING = Copy("booting", ready=False, running=0, idle_s=0)
