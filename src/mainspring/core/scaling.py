@@ -84,9 +84,9 @@ def _growth(observed: Observed, slots: int) -> int:
 
 
 def _surplus(policy: Policy, observed: Observed) -> tuple[str, ...]:
-    """What is beyond the maximum, the least busy first."""
+    """What is ready beyond the maximum, the least busy first."""
     ready = sorted((c for c in observed.copies if c.ready), key=lambda c: (c.running, -c.idle_s))
-    return tuple(c.id for c in ready[: len(observed.copies) - policy.max_instances])
+    return tuple(c.id for c in ready[: max(0, len(ready) - policy.max_instances)])
 
 
 def _spare(policy: Policy, observed: Observed) -> tuple[str, ...]:
