@@ -87,6 +87,7 @@ async def get(request: Request) -> Response:
 async def update(request: Request) -> Response:
     """PATCH /deployments/{owner}/{name}: a new release, even when nothing changes."""
     account, ctx = await authenticate(request), context(request)
+    await _own(request, account)
     body = decode(await read_body(request, _MOST_BYTES), UpdateDeployment)
     changes = {k: v for k, v in msgspec.structs.asdict(body).items() if v is not UNSET}
     for _ in range(_TRIES):
