@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -347,3 +348,58 @@ async def test_what_can_never_run_says_so(open_house: Open, settings: dict[str, 
         return (await releases(house))[0]["error"]
 
     assert error in await eventually(said)
+
+
+@pytest.mark.parametrize("write", range(1, 10))
+async def test_a_rollout_ends_well_wherever_the_server_dies(open_house: Open, write: int) -> None:
+    house = await open_house(make=by_version(a=saying("a"), b=saying("b")))
+    await add_versions(house, A, B)
+    await deploy(house, least=1)
+    made = await predict(house)
+    database, died = house.platform.database, asyncio.Event()
+    real, writes = database.write, itertools.count(1)
+
+    async def mortal(*statements: Statement) -> Any:
+        if next(writes) == write:
+            died.set()
+            await database.close()
+        return await real(*statements)
+
+    database.write = mortal  # type: ignore[method-assign]
+    asked = asyncio.create_task(house.http.patch("/deployments/me/prod", json={"version": B}))
+    await asyncio.wait_for(died.wait(), 10)
+    await asyncio.wait([asked])
+    later = await open_house(make=by_version(a=saying("a"), b=saying("b")))
+    if write == 1:
+        assert asked.result().status_code == 503
+        await patch(later, version=B)
+    await until_rollout(later, "live", 2)
+    done = await predict(later)
+    assert (made["output"], done["output"]) == ("a", "b")
+    assert [r["state"] for r in await releases(later)] == ["live", "retired"]
+
+    async def only_b() -> bool:
+        return {i.version for i in await later.platform.instances.live()} == {B}
+
+    await eventually(only_b)
+
+
+async def test_an_idle_instance_makes_room_for_the_release_that_replaces_it(open_house: Open) -> None:
+    house = await open_house(make=by_version(b=saying("b")), instance_cpus=1e9)
+    await add_versions(house, A, B)
+    await deploy(house)
+    await predict(house)
+    await patch(house, version=B)
+    await until_rollout(house, "live", 2)
+    assert (await predict(house))["output"] == "b"
+
+
+async def test_a_release_that_gets_no_room_is_rolled_back(open_house: Open) -> None:
+    house = await open_house(instance_cpus=1e9, setup_timeout_s=1)
+    await add_versions(house, A, B)
+    await deploy(house, least=1)
+    await predict(house)
+    await patch(house, version=B)
+    told = await until_rollout(house, "rolled_back", 1)
+    assert told["error"].startswith("There was no room")
+    assert (await predict(house))["status"] == "succeeded"
