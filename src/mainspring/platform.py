@@ -21,13 +21,13 @@ from starlette.types import ASGIApp
 from mainspring.api.app import create_app
 from mainspring.api.context import Context
 from mainspring.bundle import ADAPTER
-from mainspring.core.errors import MainspringError
 from mainspring.core.hardware import offered
 from mainspring.database.hints import Hints
 from mainspring.database.sqlite import SqliteDatabase
 from mainspring.launchers import Launcher
 from mainspring.launchers.machine import capacity
 from mainspring.launchers.subprocess import SubprocessLauncher
+from mainspring.listeners import also_ipv6, bind
 from mainspring.objects.disk import DiskObjects
 from mainspring.records.accounts import Accounts
 from mainspring.records.catalog import Catalog
@@ -215,7 +215,7 @@ def serve(settings: Settings, *, announce: Callable[[Announcement], None]) -> in
 
 
 async def _serve(settings: Settings, chosen: str | None, announce: Callable[[Announcement], None]) -> int:
-    sockets = [_bind(settings.host, port) for port in (settings.port, settings.tls_port)]
+    sockets = [bind(settings.host, port) for port in (settings.port, settings.tls_port)]
     certificates = ensure_certificates(settings.data, local_names(settings.host))
     launcher = SubprocessLauncher(
         settings.data / "instances",
@@ -229,7 +229,7 @@ async def _serve(settings: Settings, chosen: str | None, announce: Callable[[Ann
     await platform.start()
     servers = _servers(platform.app(), certificates, settings)
     serving = [
-        asyncio.create_task(server.serve(sockets=[sock, *_also_ipv6(sock)]))
+        asyncio.create_task(server.serve(sockets=[sock, *also_ipv6(sock)]))
         for server, sock in zip(servers, sockets, strict=True)
     ]
     while not all(server.started for server in servers) and not any(task.done() for task in serving):
@@ -300,34 +300,6 @@ def _servers(app: ASGIApp, certificates: Certificates, settings: Settings) -> li
     if secure.ssl is not None:
         secure.ssl.minimum_version = ssl.TLSVersion.TLSv1_2
     return [_Server(plain), _Server(secure)]
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    """A listening socket, bound before anything else so that a taken port is known at once."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        raise MainspringError(
-            f"Port {port} of {host} can't be used: {error.strerror}. Is another server running?"
-            " Choose others with --port and --tls-port."
-        ) from error
-    listener.set_inheritable(False)
-    return listener
-
-
-def _also_ipv6(listener: socket.socket) -> list[socket.socket]:
-    """The same port of ::1 when the listener is 127.0.0.1's: "localhost" may mean either."""
-    host, port = listener.getsockname()[:2]
-    if host != "127.0.0.1":
-        return []
-    try:
-        return [_bind("::1", port)]
-    except (MainspringError, OSError):
-        return []
 
 
 def _announcement(
