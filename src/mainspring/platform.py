@@ -21,15 +21,17 @@ from starlette.types import ASGIApp
 from mainspring.api.app import create_app
 from mainspring.api.context import Context
 from mainspring.bundle import ADAPTER
-from mainspring.core.errors import MainspringError
+from mainspring.core.hardware import offered
 from mainspring.database.hints import Hints
 from mainspring.database.sqlite import SqliteDatabase
 from mainspring.launchers import Launcher
 from mainspring.launchers.machine import capacity
 from mainspring.launchers.subprocess import SubprocessLauncher
+from mainspring.listeners import also_ipv6, bind
 from mainspring.objects.disk import DiskObjects
 from mainspring.records.accounts import Accounts
 from mainspring.records.catalog import Catalog
+from mainspring.records.deployments import Deployments
 from mainspring.records.feed import Feed
 from mainspring.records.files import Files
 from mainspring.records.instances import Instances
@@ -45,6 +47,8 @@ from mainspring.services.director import Director
 from mainspring.services.fetch import Fetcher
 from mainspring.services.inputs import Inputs
 from mainspring.services.janitor import Janitor
+from mainspring.services.lines import Lines
+from mainspring.services.rollouts import Rollouts
 from mainspring.services.scribe import Scribe
 from mainspring.settings import Settings, note_ports
 from mainspring.supervisor import supervise
@@ -82,6 +86,7 @@ class Platform:
         self.predictions = Predictions(self.database)
         self.instances = Instances(self.database)
         self.files = Files(self.database)
+        self.deployments = Deployments(self.database)
         self.machine = capacity()
         self.fetcher = Fetcher(private=settings.private_urls, limit=settings.max_download)
         self.builder = Builder(
@@ -112,7 +117,16 @@ class Platform:
             capacity=self.machine,
             hints=self.hints,
             feed=self.feed,
-            catalog=self.catalog,
+            lines=Lines(settings, self.machine, self.catalog, self.deployments),
+            predictions=self.predictions,
+            instances=self.instances,
+            now=now,
+        )
+        self.rollouts = Rollouts(
+            settings=settings,
+            hints=self.hints,
+            feed=self.feed,
+            deployments=self.deployments,
             predictions=self.predictions,
             instances=self.instances,
             now=now,
@@ -142,6 +156,9 @@ class Platform:
             catalog=self.catalog,
             predictions=self.predictions,
             files=self.files,
+            deployments=self.deployments,
+            instances=self.instances,
+            hardware=offered(self.settings.hardware, self.machine),
             builder=self.builder,
             repeats=Recent(ttl_s=_REPEATED_WITHIN_S, size=10_000),
             now=_now,
@@ -162,7 +179,7 @@ class Platform:
         """Clear up after an earlier process, then begin every loop."""
         await self.director.recover()
         await self.builder.sweep()
-        for loop in (self.scribe, self.autoscaler, self.director, self.janitor):
+        for loop in (self.scribe, self.autoscaler, self.rollouts, self.director, self.janitor):
             self._loops.append(asyncio.create_task(supervise(loop, self.hints), name=type(loop).__name__))
 
     async def stop(self, grace_s: float) -> None:
@@ -198,7 +215,7 @@ def serve(settings: Settings, *, announce: Callable[[Announcement], None]) -> in
 
 
 async def _serve(settings: Settings, chosen: str | None, announce: Callable[[Announcement], None]) -> int:
-    sockets = [_bind(settings.host, port) for port in (settings.port, settings.tls_port)]
+    sockets = [bind(settings.host, port) for port in (settings.port, settings.tls_port)]
     certificates = ensure_certificates(settings.data, local_names(settings.host))
     launcher = SubprocessLauncher(
         settings.data / "instances",
@@ -212,7 +229,7 @@ async def _serve(settings: Settings, chosen: str | None, announce: Callable[[Ann
     await platform.start()
     servers = _servers(platform.app(), certificates, settings)
     serving = [
-        asyncio.create_task(server.serve(sockets=[sock, *_also_ipv6(sock)]))
+        asyncio.create_task(server.serve(sockets=[sock, *also_ipv6(sock)]))
         for server, sock in zip(servers, sockets, strict=True)
     ]
     while not all(server.started for server in servers) and not any(task.done() for task in serving):
@@ -283,34 +300,6 @@ def _servers(app: ASGIApp, certificates: Certificates, settings: Settings) -> li
     if secure.ssl is not None:
         secure.ssl.minimum_version = ssl.TLSVersion.TLSv1_2
     return [_Server(plain), _Server(secure)]
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    """A listening socket, bound before anything else so that a taken port is known at once."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        raise MainspringError(
-            f"Port {port} of {host} can't be used: {error.strerror}. Is another server running?"
-            " Choose others with --port and --tls-port."
-        ) from error
-    listener.set_inheritable(False)
-    return listener
-
-
-def _also_ipv6(listener: socket.socket) -> list[socket.socket]:
-    """The same port of ::1 when the listener is 127.0.0.1's: "localhost" may mean either."""
-    host, port = listener.getsockname()[:2]
-    if host != "127.0.0.1":
-        return []
-    try:
-        return [_bind("::1", port)]
-    except (MainspringError, OSError):
-        return []
 
 
 def _announcement(

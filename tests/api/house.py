@@ -13,14 +13,18 @@ import httpx
 
 from mainspring.api.app import create_app
 from mainspring.api.context import Context
+from mainspring.core.hardware import offered
 from mainspring.core.ids import rfc3339
+from mainspring.core.placement import Capacity
 from mainspring.database.hints import Hints
 from mainspring.database.sqlite import SqliteDatabase
 from mainspring.objects.disk import DiskObjects
 from mainspring.records.accounts import Accounts
 from mainspring.records.catalog import Catalog, Model, Version
+from mainspring.records.deployments import Deployments
 from mainspring.records.feed import Feed
 from mainspring.records.files import Files
+from mainspring.records.instances import Instances
 from mainspring.records.predictions import Predictions
 from mainspring.records.recent import Recent
 from mainspring.records.vault import Vault
@@ -88,6 +92,9 @@ async def open_house(root: Path, settings: Settings) -> AsyncIterator[House]:
         catalog=catalog,
         predictions=Predictions(database),
         files=Files(database),
+        deployments=Deployments(database),
+        instances=Instances(database),
+        hardware=offered(settings.hardware, Capacity(cpus=2, memory=1 << 33, gpus=1)),
         builder=Builder(settings=settings, catalog=catalog, now=now, gpus=0),
         repeats=Recent(),
         now=now,

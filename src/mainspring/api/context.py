@@ -9,13 +9,16 @@ from datetime import datetime
 from starlette.requests import Request
 
 from mainspring.core.errors import NotFound, Unauthenticated
+from mainspring.core.hardware import Hardware
 from mainspring.database import Database
 from mainspring.database.hints import Hints
 from mainspring.objects import Objects
 from mainspring.records.accounts import Account, Accounts
 from mainspring.records.catalog import Catalog
+from mainspring.records.deployments import Deployments
 from mainspring.records.feed import Feed
 from mainspring.records.files import Files
+from mainspring.records.instances import Instances
 from mainspring.records.predictions import Predictions
 from mainspring.records.recent import Recent
 from mainspring.records.vault import Vault
@@ -25,7 +28,10 @@ from mainspring.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The parts of the platform that the API touches. repeats: predictions by the request that made them."""
+    """The parts of the platform that the API touches.
+
+    hardware: what can be chosen on this machine. repeats: predictions by the request that made them.
+    """
 
     settings: Settings
     database: Database
@@ -37,6 +43,9 @@ class Context:
     catalog: Catalog
     predictions: Predictions
     files: Files
+    deployments: Deployments
+    instances: Instances
+    hardware: tuple[Hardware, ...]
     builder: Builder
     repeats: Recent
     now: Callable[[], datetime]

@@ -53,13 +53,17 @@ class CreateBody(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is asked for: who asks, what shall run, and the line that it waits in. raw is the request's body."""
+    """What is asked for: who asks, what shall run, and the line that it waits in. raw is the request's body.
+
+    hardware: SKU that it runs on; None for the model's own.
+    """
 
     account: Account
     version: Version
     queue: Queue
     body: CreateBody
     raw: bytes
+    hardware: str | None = None
 
 
 async def create_prediction(request: Request, order: Order) -> Response:
@@ -97,6 +101,7 @@ async def _create(request: Request, order: Order) -> Prediction:
         version=version.id,
         queue=queue,
         deployment=order.queue.deployment,
+        hardware=order.hardware or await _default_hardware(ctx, version.model),
         source="api",
         status=Status.STARTING,
         input=_encode(kept).decode(),
@@ -147,6 +152,11 @@ async def _reply(request: Request, made: Prediction, version: Version) -> Respon
         made = replace(made, status=Status.STARTING)
     files = ctx.catalog.output_kind(version).streams_files
     return reply(render(request, made, streams_files=files), 201, headers)
+
+
+async def _default_hardware(ctx: Context, path: str) -> str | None:
+    model = await ctx.catalog.get_model(*path.split("/", 1))
+    return model.hardware if model else None
 
 
 def _seal(

@@ -45,6 +45,7 @@ class PredictionReply(msgspec.Struct):
     completed_at: str | UnsetType = UNSET
     deadline: str | UnsetType = UNSET
     metrics: Raw | UnsetType = UNSET
+    deployment: str | UnsetType = UNSET
     webhook: str | UnsetType = UNSET
     webhook_events_filter: Raw | UnsetType = UNSET
 
@@ -78,6 +79,7 @@ def render(request: Request, prediction: Prediction, *, streams_files: bool = Fa
         completed_at=prediction.completed_at or UNSET,
         deadline=prediction.deadline or UNSET,
         metrics=Raw(prediction.metrics.encode()) if prediction.metrics else UNSET,
+        deployment=prediction.deployment or UNSET,
         webhook=prediction.webhook or UNSET,
         webhook_events_filter=Raw(prediction.webhook_events_filter.encode())
         if prediction.webhook_events_filter

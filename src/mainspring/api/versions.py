@@ -30,7 +30,7 @@ async def get(request: Request) -> Response:
 
 
 async def delete(request: Request) -> Response:
-    """DELETE /models/{owner}/{name}/versions/{id}: of a private model, when nothing runs on it.
+    """DELETE /models/{owner}/{name}/versions/{id}: of a private model, when nothing runs on it or is pinned to it.
 
     202 like Replicate's, although the version is gone at once; what was built for it goes later.
     """
@@ -41,7 +41,7 @@ async def delete(request: Request) -> Response:
     if model.visibility != "private":
         raise Forbidden("You can only delete versions of private models.")
     if not await catalog.delete_version(model.full_name, version_id):
-        raise Conflict("This version has predictions that have not ended.")
+        raise Conflict("This version is in a deployment, or has predictions that have not ended.")
     return Response(status_code=202)
 
 

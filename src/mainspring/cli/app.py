@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from mainspring import __version__
-from mainspring.cli import doctor, env, login, model, push, run, serve, token
+from mainspring.cli import deployment, doctor, env, login, model, push, run, serve, token
 from mainspring.cli.terminal import tell_error
 from mainspring.core.errors import MainspringError
 
@@ -61,5 +61,6 @@ app.command("logout")(login.logout)
 app.command("whoami")(login.whoami)
 app.add_typer(token.app, name="token")
 app.add_typer(model.app, name="model")
+app.add_typer(deployment.app, name="deployment")
 app.command("env")(env.env)
 app.command("doctor")(doctor.doctor)

@@ -62,7 +62,9 @@ def show_model(model: ModelName, as_json: AsJson = False) -> None:
     if as_json:
         return _print_json(found)
     scaling = found.get("scaling") or {}
-    shown = {name: found.get(name) for name in ("description", "visibility", "run_count", "url")} | scaling
+    shown = {
+        name: found.get(name) for name in ("description", "visibility", "hardware", "run_count", "url")
+    } | scaling
     result(printable(f"{found['owner']}/{found['name']}"))
     for name, value in shown.items():
         if value is not None:
@@ -83,6 +85,9 @@ def set_model(
     ] = None,
     visibility: Annotated[str | None, typer.Option(help="public or private.")] = None,
     description: Annotated[str | None, typer.Option(help="One sentence on what it does.")] = None,
+    hardware: Annotated[
+        str | None, typer.Option(metavar="SKU", help="What its instances run on, like cpu or gpu-t4.")
+    ] = None,
 ) -> None:
     """Change the settings of a model; what is not given stays as it is.
 
@@ -98,7 +103,8 @@ def set_model(
         raise CliError(f"--visibility must be public or private, not {visibility!r}.")
     scaling = {"min_instances": min_instances, "max_instances": max_instances, "idle_timeout": idle_timeout}
     scaling = {k: v for k, v in scaling.items() if v is not None}
-    changes = {"visibility": visibility, "description": description, "scaling": scaling or None}
+    changes: dict[str, Any] = {"visibility": visibility, "description": description, "hardware": hardware}
+    changes["scaling"] = scaling or None
     changes = {k: v for k, v in changes.items() if v is not None}
     if not changes:
         raise CliError(

@@ -114,8 +114,10 @@ LIST_VERSIONS = Keyset.of(_VERSION, "FROM versions WHERE model = :model", at="cr
 WARM = f"SELECT {_MODEL} FROM models WHERE min_instances > 0 AND latest_version IS NOT NULL"
 DELETE_VERSION = """
     DELETE FROM versions WHERE model = :model AND id = :id
-    AND NOT EXISTS (SELECT 1 FROM predictions WHERE status = 'starting' AND queue = :queue)
-    AND NOT EXISTS (SELECT 1 FROM predictions WHERE status = 'processing' AND queue = :queue) RETURNING id"""
+    AND NOT EXISTS (SELECT 1 FROM predictions WHERE status = 'starting' AND queue BETWEEN :queue AND :queue || '~')
+    AND NOT EXISTS (SELECT 1 FROM predictions WHERE status = 'processing' AND queue BETWEEN :queue AND :queue || '~')
+    AND NOT EXISTS (SELECT 1 FROM releases r JOIN deployments d ON r.deployment = d.owner || '/' || d.name
+        WHERE r.model = :model AND r.version = :id AND r.number IN (d.current, d.live)) RETURNING id"""
 _NEWEST = "FROM versions WHERE model = :model ORDER BY created_at DESC, id DESC LIMIT 1"
 FALL_BACK = f"""
     UPDATE models
@@ -247,7 +249,7 @@ class Catalog:
         return await read_page(self._database, LIST_VERSIONS, {"model": model}, _version, cursor, limit)
 
     async def delete_version(self, model: str, version_id: str) -> bool:
-        """Forget a version that no unfinished prediction needs; the newest one left becomes the latest."""
+        """Forget a version that no unfinished prediction and no deployment needs; the newest one left is the latest."""
         given = {**_this(model), "model": model, "id": version_id, "queue": f"{model}:{version_id}"}
         rows, _ = await self._database.write(
             Statement(DELETE_VERSION, given, guard=True), Statement(FALL_BACK, given)

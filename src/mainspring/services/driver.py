@@ -39,6 +39,7 @@ class Driver:
         self.reason = "The instance of the model was lost."
         self._row = row
         self._desk = desk
+        self._fault: str | None = None
         self._launched: Launched | None = None
         self._client: CogClient | None = None
         self._attempts: dict[str, tuple[Attempt, asyncio.Task[None]]] = {}
@@ -62,7 +63,7 @@ class Driver:
             self._on = self._stage(version)
             await self._work(self._on)
         except (SetupFailed, LaunchError) as error:
-            self.reason = str(error)
+            self.reason = self._fault = str(error)
             await self._fail_waiting(str(error))
         finally:
             await self._abandon()
@@ -101,7 +102,8 @@ class Driver:
         if self._launched is not None:
             logs = self._desk.launcher.setup_logs(self._launched)
             await self._desk.launcher.terminate(self._launched, grace_s)
-        await self._desk.instances.end(self.id, self.reason, logs, rfc3339(self._desk.now()))
+        now = rfc3339(self._desk.now())
+        await self._desk.instances.end(self.id, self.reason, logs, now, self._fault)
 
     async def _version(self) -> Version:
         version = await self._desk.catalog.get_version(self._row.model, self._row.version)
@@ -151,6 +153,7 @@ class Driver:
                 )
             await asyncio.sleep(_POLL_S[0] if waited < 1 else _POLL_S[1] if waited < 10 else _POLL_S[2])
         await self._desk.instances.ready(self.id, self._setup_logs(), rfc3339(self._desk.now()))
+        self._desk.hints.hint("scale")
 
     async def _is_ready(self) -> bool:
         assert self._client is not None
