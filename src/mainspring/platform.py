@@ -20,6 +20,7 @@ from starlette.types import ASGIApp
 
 from mainspring.api.app import create_app
 from mainspring.api.context import Context
+from mainspring.api.session import SignInLinks
 from mainspring.bundle import ADAPTER
 from mainspring.core.hardware import offered
 from mainspring.database.hints import Hints
@@ -63,6 +64,7 @@ class Announcement:
     """Where the platform is. token: only when it was made just now."""
 
     page_url: str
+    sign_in_url: str
     api_url: str
     tls_api_url: str
     ca_file: Path
@@ -141,6 +143,7 @@ class Platform:
             objects=self.objects,
             now=now,
         )
+        self.links = SignInLinks()
         self._loops: list[asyncio.Task[None]] = []
 
     def app(self) -> ASGIApp:
@@ -163,7 +166,7 @@ class Platform:
             repeats=Recent(ttl_s=_REPEATED_WITHIN_S, size=10_000),
             now=_now,
         )
-        return create_app(ctx, pages(ctx))
+        return create_app(ctx, pages(ctx, self.links))
 
     async def first_token(self, chosen: str | None) -> str | None:
         """Make the first account when there is none; its token, if it was made here and not chosen before."""
@@ -237,7 +240,8 @@ async def _serve(settings: Settings, chosen: str | None, announce: Callable[[Ann
     note_ports(settings.data, *(sock.getsockname()[1] for sock in sockets))
     gc.collect()
     gc.freeze()
-    announce(_announcement(settings, sockets, certificates, token))
+    code = platform.links.make(settings.account, _now())
+    announce(_announcement(settings, sockets, certificates, token, code))
     pushing = asyncio.create_task(push_bundled(platform.builder, settings))
     await asyncio.wait([asyncio.create_task(stopping.wait()), *serving], return_when=asyncio.FIRST_COMPLETED)
     pushing.cancel()
@@ -303,12 +307,17 @@ def _servers(app: ASGIApp, certificates: Certificates, settings: Settings) -> li
 
 
 def _announcement(
-    settings: Settings, sockets: list[socket.socket], certificates: Certificates, token: str | None
+    settings: Settings,
+    sockets: list[socket.socket],
+    certificates: Certificates,
+    token: str | None,
+    code: str,
 ) -> Announcement:
     plain, secure = (sock.getsockname()[1] for sock in sockets)
     host = "localhost" if settings.host in ("127.0.0.1", "::1", "0.0.0.0", "::") else settings.host  # noqa: S104
     return Announcement(
         page_url=f"http://{host}:{plain}",
+        sign_in_url=f"http://{host}:{plain}/login?code={code}",
         api_url=f"http://{host}:{plain}/v1",
         tls_api_url=f"https://{host}:{secure}/v1",
         ca_file=certificates.ca_file,

@@ -65,6 +65,7 @@ class Settings:
     file_ttl_s: float = _doc(86_400.0, "How long an uploaded file is kept.")
     isolate: str = _doc("auto", "Confine model processes: auto (where the kernel can), require, or off.")
     private_urls: bool = _doc(False, "Let inputs name URLs on private addresses and on this machine.")
+    public_pages: bool = _doc(True, "Show public models on the pages to whoever is not signed in.")
     bundled: str = _doc("", "Directories of models to push at start, separated by colons.")
     deployment_min_instances: int = _doc(5, "Most min_instances that a deployment may have.")
     deployment_max_instances: int = _doc(20, "Most max_instances that a deployment may have.")

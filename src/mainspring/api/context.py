@@ -8,6 +8,7 @@ from datetime import datetime
 
 from starlette.requests import Request
 
+from mainspring.api.session import session_account
 from mainspring.core.errors import NotFound, Unauthenticated
 from mainspring.core.hardware import Hardware
 from mainspring.database import Database
@@ -58,10 +59,12 @@ def context(request: Request) -> Context:
 
 
 async def authenticate(request: Request) -> Account:
-    """The account whose token the request carries, as `Bearer` or `Token`. Raises Unauthenticated."""
+    """The account whose token or session the request carries. Raises Unauthenticated."""
     header = request.headers.get("authorization", "")
     scheme, _, token = header.partition(" ")
     if not header:
+        if (signed_in := await session_account(context(request), request)) is not None:
+            return signed_in
         raise Unauthenticated("You did not pass an authentication token")
     if scheme.lower() not in ("bearer", "token"):
         raise Unauthenticated

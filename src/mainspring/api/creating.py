@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from mainspring.api.context import Context, context
 from mainspring.api.rendering import render
+from mainspring.api.session import made_by
 from mainspring.api.wire import base_url, reply
 from mainspring.core.errors import (
     InvalidField,
@@ -102,7 +103,7 @@ async def _create(request: Request, order: Order) -> Prediction:
         queue=queue,
         deployment=order.queue.deployment,
         hardware=order.hardware or await _default_hardware(ctx, version.model),
-        source="api",
+        source=made_by(request),
         status=Status.STARTING,
         input=_encode(kept).decode(),
         secrets=sealed,

@@ -1,0 +1,70 @@
+"""READMEs: Markdown that strangers wrote, as HTML that can't do anything but be read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import markupsafe
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+
+_TAGS = set(
+    "a p br hr h2 h3 h4 h5 h6 ul ol li strong em b i s del code pre blockquote table thead tbody tr th td"
+    " img details summary kbd sub sup div".split()
+)
+_ATTRIBUTES = {"a": {"href", "title"}, "img": {"src", "alt", "title"}, "ol": {"start"}, "code": {"class"}}
+_SCHEMES = {"http", "https", "mailto", "data"}
+
+
+def readme_html(text: str) -> markupsafe.Markup:
+    """The README as sanitised HTML; headings one level down, pictures of other hosts as links."""
+    import nh3
+
+    clean = nh3.clean(
+        _markdown().render(text),
+        tags=_TAGS,
+        attributes=_ATTRIBUTES,
+        attribute_filter=_keep,
+        url_schemes=_SCHEMES,
+        link_rel="noopener noreferrer nofollow",
+    )
+    return markupsafe.Markup(clean)  # noqa: S704
+
+
+def _keep(tag: str, attribute: str, value: str) -> str | None:
+    """Links lead to other hosts, images lie in the page itself; anything relative would lead nowhere."""
+    lower = value.strip().lower()
+    if attribute == "href":
+        return value if lower.startswith(("https://", "http://", "mailto:")) else None
+    if attribute == "src":
+        return value if lower.startswith("data:image/") else None
+    return value
+
+
+@cache
+def _markdown() -> MarkdownIt:
+    from markdown_it import MarkdownIt
+
+    markdown = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    markdown.add_render_rule("image", _image)
+    markdown.core.ruler.push("one_down", _one_down)
+    return markdown
+
+
+def _image(renderer: Any, tokens: Sequence[Any], at: int, options: Any, env: Any) -> str:
+    """A picture of another host would tell that host who reads: it becomes a link."""
+    token = tokens[at]
+    source, alt = str(token.attrGet("src") or ""), markupsafe.escape(token.content or "image")
+    if source.lower().startswith("data:"):
+        return f'<img src="{markupsafe.escape(source)}" alt="{alt}">'
+    return f'<a href="{markupsafe.escape(source)}">{alt}</a>'
+
+
+def _one_down(state: Any) -> None:
+    """The page has its own first heading."""
+    for token in state.tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(int(token.tag[1]) + 1, 6)}"
