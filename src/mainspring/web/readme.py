@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 _TAGS = set(
     "a p br hr h2 h3 h4 h5 h6 ul ol li strong em b i s del code pre blockquote table thead tbody tr th td"
-    " img details summary kbd sub sup div".split()
+    " details summary kbd sub sup div".split()
 )
-_ATTRIBUTES = {"a": {"href", "title"}, "img": {"src", "alt", "title"}, "ol": {"start"}, "code": {"class"}}
-_SCHEMES = {"http", "https", "mailto", "data"}
+_ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}, "code": {"class"}}
+_SCHEMES = {"http", "https", "mailto"}
 
 
 def readme_html(text: str) -> markupsafe.Markup:
@@ -35,13 +35,9 @@ def readme_html(text: str) -> markupsafe.Markup:
 
 
 def _keep(tag: str, attribute: str, value: str) -> str | None:
-    """Links lead to other hosts, images lie in the page itself; anything relative would lead nowhere."""
-    lower = value.strip().lower()
-    if attribute == "href":
-        return value if lower.startswith(("https://", "http://", "mailto:")) else None
-    if attribute == "src":
-        return value if lower.startswith("data:image/") else None
-    return value
+    """Links lead to other hosts; anything relative would lead nowhere."""
+    leads = value.strip().lower().startswith(("https://", "http://", "mailto:"))
+    return value if attribute != "href" or leads else None
 
 
 @cache
@@ -56,11 +52,8 @@ def _markdown() -> MarkdownIt:
 
 def _image(renderer: Any, tokens: Sequence[Any], at: int, options: Any, env: Any) -> str:
     """A picture of another host would tell that host who reads: it becomes a link."""
-    token = tokens[at]
-    source, alt = str(token.attrGet("src") or ""), markupsafe.escape(token.content or "image")
-    if source.lower().startswith("data:"):
-        return f'<img src="{markupsafe.escape(source)}" alt="{alt}">'
-    return f'<a href="{markupsafe.escape(source)}">{alt}</a>'
+    source, alt = tokens[at].attrGet("src"), tokens[at].content or "image"
+    return f'<a href="{markupsafe.escape(source)}">{markupsafe.escape(alt)}</a>'
 
 
 def _one_down(state: Any) -> None:

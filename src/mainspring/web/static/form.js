@@ -3,6 +3,9 @@ import { make, unique } from "./dom.js";
 import { fault, fields } from "./schema.js";
 import { widget } from "./widgets.js";
 
+let pressed = false;
+for (const name of ["pointerdown", "pointerup", "pointercancel"]) document.addEventListener(name, () => { pressed = name === "pointerdown"; }, true);
+
 export class Form {
   constructor(element, input) {
     this.element = element;
@@ -37,7 +40,12 @@ export class Form {
       else this.#include(field, true);
       this.#tell(field, "");
     });
-    row.addEventListener("focusout", (event) => { if (event.target !== include && !row.contains(event.relatedTarget)) this.#check(field, false); });
+    row.addEventListener("focusout", (event) => {
+      if (event.target === include || row.contains(event.relatedTarget)) return;
+      // Words that appear while the pointer is down would move the button away under it.
+      if (pressed) document.addEventListener("pointerup", () => setTimeout(() => this.#check(field, false)), { once: true });
+      else this.#check(field, false);
+    });
     return Object.assign(field, { row, include, told, ...made });
   }
 
