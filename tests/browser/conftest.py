@@ -37,6 +37,15 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+def in_module(name: str, body: str) -> str:
+    """JavaScript for Page.evaluate: a function of `given`, with the page's module of this name as `module`."""
+    return f"""async (given) => {{
+      const address = document.querySelector("link[href$='base.css']").href.replace("base.css", "{name}.js");
+      const module = await import(address);
+      {body}
+    }}"""
+
+
 class Faults(list[str]):
     """What the browser complained of: errors of scripts and refused loads."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import MODELS
+from tests.browser.conftest import MODELS, in_module
 
 DRAWING = MODELS / "real-esrgan" / "drawing.png"
 
@@ -164,20 +164,11 @@ def test_what_the_server_refuses_is_told_at_its_field(page: Page) -> None:
 
 def test_the_real_server_refuses_in_words_that_land_at_the_field(page: Page) -> None:
     page.goto("/mainspring/every-widget")
-    # A page that was open while the model changed: its form knows nothing of the limits.
-    page.evaluate("document.getElementById('model-data').textContent = '{}'")
-    reply = page.evaluate(
-        """async (version) => (await fetch("/v1/predictions", { method: "POST", headers: {"Content-Type": "application/json"},
-             body: JSON.stringify({ version, input: { prompt: "x", steps: 1000 } }) })).json()""",
-        "mainspring/every-widget",
-    )
-    told = page.evaluate(
-        """async ([fields, names]) => {
-             const { serverFaults } = await import(document.querySelector("script[src*=playground]").src.replace("playground", "schema"));
-             return serverFaults(fields, names);
-           }""",
-        [reply["invalid_fields"], ["prompt", "steps"]],
-    )
+    body = {"version": "mainspring/every-widget", "input": {"prompt": "x", "steps": 1000}}
+    refuse = "try { await module.call('/predictions', given); } catch (error) { return error.fields; }"
+    refused = page.evaluate(in_module("api", refuse), {"method": "POST", "body": body})
+    tell = "return module.serverFaults(given, ['prompt', 'steps']);"
+    told = page.evaluate(in_module("schema", tell), refused)
     assert sorted(name for name, _ in told) == ["prompt", "steps"]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import HERE, open_page
+from tests.browser.conftest import HERE, in_module, open_page
 from tests.e2e.server import TOKEN, Server
 
 AXE = HERE / "npm" / "node_modules" / "axe-core" / "axe.min.js"
@@ -21,7 +21,9 @@ PATHS = ["/", MODEL, f"{MODEL}/api", f"{MODEL}/examples", f"{MODEL}/readme", f"{
 def predict(server: Server, model: str, **values: Any) -> dict[str, Any]:
     body = json.dumps({"version": model, "input": values}).encode()
     headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json", "Prefer": "wait"}
-    with urllib.request.urlopen(urllib.request.Request(f"{server.url}/v1/predictions", body, headers)) as reply:
+    with urllib.request.urlopen(
+        urllib.request.Request(f"{server.url}/v1/predictions", body, headers)
+    ) as reply:
         made: dict[str, Any] = json.load(reply)
     return made
 
@@ -70,13 +72,11 @@ def test_models_are_found_as_one_types(page: Page) -> None:
 
 def test_a_cover_is_the_same_in_both_languages(page: Page) -> None:
     page.goto("/")
-    drawn = page.evaluate(
-        """async () => {
-          const { cover } = await import(document.querySelector("script[src*=explore]").src.replace("explore", "cover"));
-          const seen = (svg) => [svg.getAttribute("class"), ...[...svg.children].map((one) => one.outerHTML)].join();
-          return [...document.querySelectorAll(".card")].map((card) => seen(cover(card.dataset.model)) === seen(card.querySelector("svg")));
-        }"""
-    )
+    compare = """
+      const seen = (svg) => [svg.getAttribute("class"), ...[...svg.children].map((one) => one.outerHTML)].join();
+      const cards = [...document.querySelectorAll(".card")];
+      return cards.map((card) => seen(module.cover(card.dataset.model)) === seen(card.querySelector("svg")));"""
+    drawn = page.evaluate(in_module("cover", compare))
     assert len(drawn) >= 6
     assert all(drawn)
 
@@ -123,15 +123,15 @@ def test_the_readme_does_nothing_but_be_read(page: Page) -> None:
 
 def test_markdown_of_models_is_drawn_without_becoming_html(page: Page) -> None:
     page.goto("/mainspring/hello-world")
+    draw = """
+      const box = document.createElement("div");
+      box.append(...module.markdown(given));
+      return box.innerHTML;"""
     html = page.evaluate(
-        """async (text) => {
-          const { markdown } = await import(document.querySelector("script[src*=playground]").src.replace("playground", "markdown"));
-          const box = document.createElement("div");
-          box.append(...markdown(text));
-          return box.innerHTML;
-        }""",
-        "# Title\n\na *b* **c** `d<e>` [f](https://x.example/) [g](javascript:alert(1)) <img src=x onerror=alert(1)>\n\n"
-        "- one\n  - two\n\n3. three\n\n```py\n<i>\n```\n> said\n\n| h | i |\n|---|---|\n| j | k |\n\n![p](https://x.example/p.png)\n\n```\nopen",
+        in_module("markdown", draw),
+        "# Title\n\na *b* **c** `d<e>` [f](https://x.example/) [g](javascript:alert(1)) "
+        "<img src=x onerror=alert(1)>\n\n- one\n  - two\n\n3. three\n\n```py\n<i>\n```\n> said\n\n"
+        "| h | i |\n|---|---|\n| j | k |\n\n![p](https://x.example/p.png)\n\n```\nopen",
     )
     for part in (
         "<h3>Title</h3>",
@@ -170,8 +170,7 @@ def test_the_theme_is_chosen_and_kept(page: Page) -> None:
     assert paper() == light
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize(("theme", "width"), [("light", 390), ("dark", 1280)])
 def test_nothing_is_seriously_inaccessible_or_too_wide(
     chromium: Browser, server: Server, theme: str, width: int
 ) -> None:
@@ -203,7 +202,11 @@ def serious(page: Page) -> list[str]:
     page.evaluate(AXE.read_text())
     found = page.evaluate("axe.run()")["violations"]
     worst = [one for one in found if one["impact"] in ("serious", "critical")]
-    return [f"{one['id']}: {node['target']} {node['failureSummary']}" for one in worst for node in one["nodes"][:2]]
+    return [
+        f"{one['id']}: {node['target']} {node['failureSummary']}"
+        for one in worst
+        for node in one["nodes"][:2]
+    ]
 
 
 def test_every_field_is_called_as_its_input(page: Page, server: Server) -> None:
@@ -223,5 +226,3 @@ def test_the_first_paint_is_quick(page: Page) -> None:
         page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length")
         taken.append(page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime"))
     assert min(taken) < 500, "on a machine that is busy with other tests"
-
-

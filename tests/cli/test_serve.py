@@ -25,7 +25,14 @@ def started(monkeypatch: pytest.MonkeyPatch, home: Path) -> list[Settings]:
         ca = home / "my data" / "ca.pem"
         announce(
             Announcement(
-                "http://h:1", "http://h:1/login?code=c", "http://h:1/v1", "https://h:2/v1", ca, "ms_first", settings.account)
+                "http://h:1",
+                "http://h:1/login?code=c",
+                "http://h:1/v1",
+                "https://h:2/v1",
+                ca,
+                "ms_first",
+                settings.account,
+            )
         )
         return 3
 

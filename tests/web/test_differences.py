@@ -13,7 +13,9 @@ ONCE = OutputKind(False, False, False)
 PIECES = OutputKind(True, True, False)
 
 
-def side(properties: dict[str, Any], required: tuple[str, ...] = (), output: str = "string", kind: Any = ONCE) -> Side:
+def side(
+    properties: dict[str, Any], required: tuple[str, ...] = (), output: str = "string", kind: Any = ONCE
+) -> Side:
     schema = {"components": {"schemas": {"Input": {"properties": properties, "required": list(required)}}}}
     return Side(InputSchema.compile(schema), output, kind)
 

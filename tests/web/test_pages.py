@@ -71,11 +71,13 @@ class Seen(HTMLParser):
 
 async def test_an_empty_server_shows_the_command_that_fills_it(browser: httpx.AsyncClient) -> None:
     seen = Seen(await browser.get("/"))
-    assert "mainspring push models/hello-world mainspring/hello-world" == seen.code[0]
+    assert seen.code[0] == "mainspring push models/hello-world mainspring/hello-world"
     assert not seen.all("li")
 
 
-async def test_explore_lists_public_models_and_the_readers_own(house: House, browser: httpx.AsyncClient) -> None:
+async def test_explore_lists_public_models_and_the_readers_own(
+    house: House, browser: httpx.AsyncClient
+) -> None:
     await publish(house, {"text": TEXT}, TEXT, name="open", description="Seen by all")
     await publish(house, {"text": TEXT}, TEXT, name="closed", visibility="private", digit="b")
     seen = Seen(await browser.get("/"))
@@ -233,7 +235,9 @@ async def test_nothing_that_people_wrote_becomes_markup(house: House, browser: h
         assert not [a for a in seen.all("a") if (a["href"] or "").startswith("javascript:")]
 
 
-@pytest.mark.parametrize("path", ["/ada/closed", "/ada/nothing", "/nowhere", "/p/not an id", "/static/a/none"])
+@pytest.mark.parametrize(
+    "path", ["/ada/closed", "/ada/nothing", "/nowhere", "/p/not an id", "/static/a/none"]
+)
 async def test_what_is_not_there_is_a_page_for_browsers_and_a_problem_for_others(
     house: House, browser: httpx.AsyncClient, path: str
 ) -> None:

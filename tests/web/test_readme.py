@@ -53,6 +53,8 @@ def test_what_people_write_is_kept() -> None:
 
 
 def test_pictures_of_other_hosts_become_links() -> None:
-    found = readme_html("![A \"cat\"](https://example.com/cat.png) <img src='https://example.com/b.png' alt=b>")
+    found = readme_html(
+        "![A \"cat\"](https://example.com/cat.png) <img src='https://example.com/b.png' alt=b>"
+    )
     assert '<a href="https://example.com/cat.png" rel="noopener noreferrer nofollow">A "cat"</a>' in found
     assert "<img" not in found

@@ -67,7 +67,13 @@ async def test_a_forged_or_changed_cookie_is_none(house: House, browser: httpx.A
     await sign_in(house, browser)
     ((name, value),) = browser.cookies.items()
     token_id, ends, proof = value.split(".")
-    for forged in ("", "x", f"{token_id}.{int(ends) + 1}.{proof}", f"{token_id}..{proof}", f"{token_id}.{ends}.0"):
+    for forged in (
+        "",
+        "x",
+        f"{token_id}.{int(ends) + 1}.{proof}",
+        f"{token_id}..{proof}",
+        f"{token_id}.{ends}.0",
+    ):
         async with browse(house, "http://box:8585", Cookie=f"{name}={forged}") as other:
             assert (await other.get("/v1/account")).status_code == 401
 

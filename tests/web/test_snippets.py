@@ -21,7 +21,9 @@ for (const name of {files}) call.input[name] = {{ name: "photo.jpg", send: () =>
 const found = {{}};
 for (const language of ["json", "python", "javascript", "curl", "cli"]) found[language] = code(language, call);
 const all = [];
-for (const language of ["python", "javascript", "curl", "cli"]) for (const part of guide(language, {{ ...call, file: call.input }})) all.push([language, ...part]);
+for (const language of ["python", "javascript", "curl", "cli"]) {{
+  for (const part of guide(language, {{ ...call, file: call.input }})) all.push([language, ...part]);
+}}
 console.log(JSON.stringify({{ code: found, guide: all }}));
 """
 
@@ -31,8 +33,17 @@ def node(source: str, *options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, input=source, capture_output=True, text=True, check=False, timeout=60)
 
 
-def offered(values: dict[str, Any], *, gives: str = "value", latest: bool = True, files: tuple[str, ...] = ()) -> Any:
-    call = {"model": "ada/hello", "version": "a" * 64, "latest": latest, "input": values, "gives": gives, "base": BASE}
+def offered(
+    values: dict[str, Any], *, gives: str = "value", latest: bool = True, files: tuple[str, ...] = ()
+) -> Any:
+    call = {
+        "model": "ada/hello",
+        "version": "a" * 64,
+        "latest": latest,
+        "input": values,
+        "gives": gives,
+        "base": BASE,
+    }
     module = json.dumps((STATIC / "snippets.js").as_uri())
     done = node(SCRIPT.format(module=module, call=json.dumps(call), files=json.dumps(files)))
     assert done.returncode == 0, done.stderr

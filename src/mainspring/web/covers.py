@@ -17,12 +17,10 @@ def cover(name: str) -> str:
     tone, x, y = pick(0, _TONES - 1), pick(90, 230), pick(40, 120)
     rings = []
     for _ in range(2):
-        count, wide, flat = pick(7, 12), pick(60, 150), pick(18, 60)
-        turn = pick(0, 30)
-        rings += [
-            f'<ellipse cx="{x}" cy="{y}" rx="{wide}" ry="{flat}" transform="rotate({turn + n * 180 // count} {x} {y})"/>'
-            for n in range(count)
-        ]
+        count, wide, flat, first = pick(7, 12), pick(60, 150), pick(18, 60), pick(0, 30)
+        ellipse = f'<ellipse cx="{x}" cy="{y}" rx="{wide}" ry="{flat}" transform="rotate('
+        turns = (first + n * 180 // count for n in range(count))
+        rings += [f'{ellipse}{turn} {x} {y})"/>' for turn in turns]
     return (
         f'<svg class="cover tone-{tone}" viewBox="0 0 320 160" preserveAspectRatio="xMidYMid slice" fill="none"'
         f' stroke="currentColor" aria-hidden="true">{"".join(rings)}</svg>'

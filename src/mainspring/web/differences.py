@@ -66,9 +66,7 @@ def _input(name: str, old: Schema, new: Schema) -> Iterator[Difference]:
         yield Difference(name, told, False)
     if old.get("pattern") != new.get("pattern"):
         now = new.get("pattern")
-        yield Difference(
-            name, f"has to match {now} now" if now else "has to match no pattern now", bool(now)
-        )
+        yield Difference(name, f"has to match {now} now" if now else "has to match no pattern now", bool(now))
     if new.get("deprecated") and not old.get("deprecated"):
         yield Difference(name, "is deprecated now", False)
 

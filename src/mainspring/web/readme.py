@@ -11,10 +11,11 @@ import markupsafe
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
 
-_TAGS = set(
-    "a p br hr h2 h3 h4 h5 h6 ul ol li strong em b i s del code pre blockquote table thead tbody tr th td"
-    " details summary kbd sub sup div".split()
-)
+_TAGS = {
+    *("p", "div", "br", "hr", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre", "details", "summary"),
+    *("a", "strong", "em", "b", "i", "s", "del", "code", "kbd", "sub", "sup"),
+    *("ul", "ol", "li", "table", "thead", "tbody", "tr", "th", "td"),
+}
 _ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}, "code": {"class"}}
 _SCHEMES = {"http", "https", "mailto"}
 
