@@ -97,6 +97,7 @@ async def serving(
         "HOME": str(source.parent),
         "COG_MAX_CONCURRENCY": str(signature.concurrency),
         "MAINSPRING_PREDICTOR": (config.train if train else None) or config.predict,
+        **({"MAINSPRING_TRAINS": "1"} if train else {}),
         **({"MAINSPRING_INBOX": str(boxes[0]), "MAINSPRING_OUTBOX": str(boxes[1])} if adapter else {}),
     }
     code = (
