@@ -17,7 +17,11 @@ MADE = {"version": "ada/tuned:" + "cd" * 32, "weights": "http://here/outputs/x"}
 
 @pytest.fixture
 def trainable(server: Double) -> Double:
-    learns = {"type": "object", "properties": {"text": FILE, "epochs": {"type": "integer"}}, "required": ["text"]}
+    learns = {
+        "type": "object",
+        "properties": {"text": FILE, "epochs": {"type": "integer"}},
+        "required": ["text"],
+    }
     server.document = schema({"prompt": TEXT}, TEXT, TrainingInput=learns, TrainingOutput={"type": "object"})
     server.states = [
         {"status": "processing", "logs": "epoch 1\n"},

@@ -80,7 +80,9 @@ def test_the_python_client_trains(client: replicate.Client) -> None:
     assert training.output["version"].startswith(f"{name}:")
     weights = client._client.get(training.output["weights"])
     assert weights.json().keys() == {"alphabet", "scores"}
-    before, after = (client.run(one, input=ASKED) for one in (base_version(client), training.output["version"]))
+    before, after = (
+        client.run(one, input=ASKED) for one in (base_version(client), training.output["version"])
+    )
     assert before != after
     assert familiar(before) == 0
     assert familiar(after) >= 4, after
@@ -163,7 +165,9 @@ def test_javascript(school: Server, client: replicate.Client) -> None:
 
 
 def test_the_command_line_trains_into_a_model_that_it_makes(school: Server) -> None:
-    done = school.cli("train", BASE, "--destination", "mainspring/cli", "-i", f"text=@{TEXT}", "-i", "epochs=3")
+    done = school.cli(
+        "train", BASE, "--destination", "mainspring/cli", "-i", f"text=@{TEXT}", "-i", "epochs=3"
+    )
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(r"mainspring/cli:[0-9a-f]{64}\n", done.stdout)
     assert "made mainspring/cli, a private model" in done.stderr
@@ -178,11 +182,16 @@ def test_a_killed_server_trains_again_and_keeps_what_was_learned(tmp_path: Path)
         server.push(IMITATOR, BASE)
         model = call(server, "GET", f"/v1/models/{BASE}")
         call(
-            server, "POST", "/v1/models", {"owner": "mainspring", "name": "k", "visibility": "private", "hardware": "cpu"}
+            server,
+            "POST",
+            "/v1/models",
+            {"owner": "mainspring", "name": "k", "visibility": "private", "hardware": "cpu"},
         )
         text = "data:text/plain," + TEXT.read_text().replace(" ", "%20").replace("\n", "%0A")
         path = f"/v1/models/{BASE}/versions/{model['latest_version']['id']}/trainings"
-        made = call(server, "POST", path, {"destination": "mainspring/k", "input": {"text": text, "epochs": 8}})
+        made = call(
+            server, "POST", path, {"destination": "mainspring/k", "input": {"text": text, "epochs": 8}}
+        )
         while "%|" not in (found := call(server, "GET", f"/v1/trainings/{made['id']}"))["logs"]:
             assert found["status"] in ("starting", "processing"), found
             time.sleep(0.01)

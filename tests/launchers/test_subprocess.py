@@ -289,7 +289,11 @@ async def test_weights_can_be_read_and_not_written(
         path = await instance.call("attempt", "os.environ['COG_WEIGHTS']")
         assert await instance.call("read", path) == "learned"
         if level != "none":
-            for spoil in (f"open({path!r}, 'r+').write('x')", f"os.unlink({path!r})", f"os.chmod({path!r}, 0o777)"):
+            for spoil in (
+                f"open({path!r}, 'r+').write('x')",
+                f"os.unlink({path!r})",
+                f"os.chmod({path!r}, 0o777)",
+            ):
                 await instance.call("attempt", spoil)
             other = str(weights.parent.parent / "other")
             assert await instance.call("attempt", f"open({other!r}).read()") != "of another"

@@ -93,7 +93,9 @@ def school(tmp_path: Path) -> School:
 async def house(open_house: Open, school: School) -> House:
     made = await open_house(make=school.make)
     await made.platform.catalog.create_model(
-        Model(owner="me", name="tuned", visibility="public", hardware="cpu", created_at="2026-01-01T00:00:00Z")
+        Model(
+            owner="me", name="tuned", visibility="public", hardware="cpu", created_at="2026-01-01T00:00:00Z"
+        )
     )
     return made
 
@@ -175,7 +177,13 @@ async def test_what_is_refused(house: House) -> None:
         422,
         "destination is required",
     )
-    for given in ({}, {"epochs": "many"}, {"epochs": 10}, {"epochs": 1, "text": "x"}, {"epochs": 1, "data": "/etc"}):
+    for given in (
+        {},
+        {"epochs": "many"},
+        {"epochs": 10},
+        {"epochs": 1, "text": "x"},
+        {"epochs": 1, "data": "/etc"},
+    ):
         reply = await train(house, base, input=given)
         assert (reply.status_code, reply.json()["title"]) == (422, "Input validation failed")
     plain = await house.add_model("plain")

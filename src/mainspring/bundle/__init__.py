@@ -1,8 +1,9 @@
 """A model's source tree: cog.yaml, files, digest, environment, Cog schema.
 
 `read_config` → CogConfig; `pack`, `unpack`, `source_digest`; `Environments.ensure` → Environment;
-`describe` → Signature; `version_id` names what came out, `trained_version_id` what a training makes of it. `inside/` holds the code of ours that runs in a model's
-own Python: ADAPTER is the predictor that coglet is given, with the author's in MAINSPRING_PREDICTOR.
+`describe` → Signature; `version_id` names what came out, `trained_version_id` what a training makes of it. `inside/`
+holds the code of ours that runs in a model's own Python: ADAPTER is the predictor that coglet is given, with the
+author's in MAINSPRING_PREDICTOR.
 """
 
 from __future__ import annotations

@@ -140,7 +140,13 @@ class SubprocessLauncher:
             with log.open("ab") as output:
                 process = subprocess.Popen(
                     [
-                        *(str(spec.environment / "bin" / "python"), "-I", str(BOOT), *facts, f"nofile={OPEN_FILES}"),
+                        *(
+                            str(spec.environment / "bin" / "python"),
+                            "-I",
+                            str(BOOT),
+                            *facts,
+                            f"nofile={OPEN_FILES}",
+                        ),
                         *fence(spec, workdir, isolation, self._hidden, self._adapter),
                     ],
                     cwd=workdir / "work",

@@ -22,7 +22,10 @@ class TargetError(Exception):
 
 @dataclass(frozen=True)
 class Target:
-    """What a reference leads to. method: "run", "predict", "train", or None for a function; call: that function, unbound."""
+    """What a reference leads to.
+
+    method: "run", "predict", "train", or None for a function; call: that function, unbound.
+    """
 
     module: ModuleType
     object: Any

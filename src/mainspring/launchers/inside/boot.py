@@ -2,8 +2,8 @@
 
 Arguments are `key=value`: parent, port, predictor, mode (predict or train), nofile, layers (of "mounts,landlock"),
 and any number of read, write, unlisted, device, kept, and cover (`directory:stand-in`), with own the directory that
-stays writable. What a model sees comes by the environment. Python 3.10 or newer, standard library only. Instead of serving, `probe=1` applies the layers and
-prints "ok", and `run` executes a script with each `argument`.
+stays writable. What a model sees comes by the environment. Python 3.10 or newer, standard library only. Instead of
+serving, `probe=1` applies the layers and prints "ok", and `run` executes a script with each `argument`.
 """
 
 from __future__ import annotations
