@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 OWNER ?= mainspring
-LIGHT := hello-world smollm2-135m-instruct real-esrgan hibari-tts
+LIGHT := hello-world imitator smollm2-135m-instruct real-esrgan hibari-tts
 HEAVY := rapidocr whisper-base
 
 help: ## list these recipes

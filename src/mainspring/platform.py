@@ -51,6 +51,7 @@ from mainspring.services.janitor import Janitor
 from mainspring.services.lines import Lines
 from mainspring.services.rollouts import Rollouts
 from mainspring.services.scribe import Scribe
+from mainspring.services.weights import Weights
 from mainspring.settings import Settings, note_ports
 from mainspring.supervisor import supervise
 from mainspring.web.pages import pages
@@ -99,6 +100,7 @@ class Platform:
             fenced=launcher.fenced,
         )
         self.scribe = Scribe(self.predictions)
+        self.weights = Weights(settings.data / "weights", self.catalog, self.objects)
         desk = Desk(
             settings=settings,
             root=settings.data,
@@ -111,6 +113,7 @@ class Platform:
             objects=self.objects,
             inputs=Inputs(self.vault, self.files, self.objects, self.fetcher.fetch, now),
             scribe=self.scribe,
+            weights=self.weights,
             now=now,
         )
         self.director = Director(desk)
@@ -182,7 +185,11 @@ class Platform:
         """Clear up after an earlier process, then begin every loop."""
         await self.director.recover()
         await self.builder.sweep()
-        for loop in (self.scribe, self.autoscaler, self.rollouts, self.director, self.janitor):
+        await self.weights.clear_up()
+        for loop in (
+            *(self.scribe, self.autoscaler, self.rollouts, self.director, self.janitor),
+            self.weights,
+        ):
             self._loops.append(asyncio.create_task(supervise(loop, self.hints), name=type(loop).__name__))
 
     async def stop(self, grace_s: float) -> None:

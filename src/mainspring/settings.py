@@ -45,6 +45,8 @@ class Settings:
     )
     setup_timeout_s: float = _doc(600.0, "How long a model may take to become ready.")
     run_timeout_s: float = _doc(1800.0, "How long one prediction may run.")
+    train_timeout_s: float = _doc(86_400.0, "How long one training may run.")
+    max_trainings: int = _doc(2, "Most trainings that have an instance at the same time; the others wait.")
     build_timeout_s: float = _doc(1800.0, "How long the environment of a version may take to build.")
     schema_timeout_s: float = _doc(120.0, "How long reading a model's signature may take.")
     max_attempts: int = _doc(3, "How often a prediction is started in all when its instance is lost.")

@@ -25,6 +25,7 @@ from mainspring.api import (
     push,
     streams,
     tokens,
+    trainings,
     versions,
 )
 from mainspring.api.context import Context
@@ -43,6 +44,7 @@ def create_app(ctx: Context, pages: Sequence[BaseRoute] = ()) -> ASGIApp:
     sections = [
         *streams.operations,
         *predictions.operations,
+        *trainings.operations,
         *account.operations,
         *models.operations,
         *versions.operations,

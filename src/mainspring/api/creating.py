@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from mainspring.api.context import Context, context
-from mainspring.api.rendering import render
+from mainspring.api.rendering import address, render
 from mainspring.api.session import made_by
 from mainspring.api.wire import base_url, reply
 from mainspring.core.errors import (
@@ -56,7 +56,8 @@ class CreateBody(msgspec.Struct):
 class Order:
     """What is asked for: who asks, what shall run, and the line that it waits in. raw is the request's body.
 
-    hardware: SKU that it runs on; None for the model's own.
+    hardware: SKU that it runs on; None for the model's own. A training's line is named after it once it has an id.
+    destination: owner/name, for a training.
     """
 
     account: Account
@@ -65,6 +66,7 @@ class Order:
     body: CreateBody
     raw: bytes
     hardware: str | None = None
+    destination: str | None = None
 
 
 async def create_prediction(request: Request, order: Order) -> Response:
@@ -88,12 +90,14 @@ async def _create(request: Request, order: Order) -> Prediction:
     ctx, version, body = context(request), order.version, order.body
     if ctx.feed.stopping:
         raise Unavailable("The server is stopping; try again shortly.")
-    schema = ctx.catalog.input_schema(version)
+    kind = "prediction" if order.destination is None else "training"
+    schema = ctx.catalog.input_schema(version, kind)
     values = schema.validate({} if body.input is None else body.input)
-    now, queue = ctx.now(), str(order.queue)
+    now = ctx.now()
+    prediction_id = new_id(now)
+    queue = str(order.queue if kind == "prediction" else replace(order.queue, training=prediction_id))
     if ctx.feed.waiting(queue) >= ctx.settings.max_queue:
         raise Throttled(f"Request was throttled. The queue of {version.model} is full.", retry_after=5)
-    prediction_id = new_id(now)
     kept, sealed = _seal(ctx, prediction_id, values, schema.secret_fields)
     prediction = Prediction(
         id=prediction_id,
@@ -112,6 +116,8 @@ async def _create(request: Request, order: Order) -> Prediction:
         created_at=rfc3339(now),
         deadline=_deadline(request, body, now),
         base_url=base_url(request),
+        kind=kind,
+        destination=order.destination,
     )
     # A caller that goes away must not leave a claimed row that nobody runs.
     await asyncio.shield(asyncio.create_task(_enqueue(ctx, prediction)))
@@ -144,7 +150,7 @@ async def _enqueue(ctx: Context, prediction: Prediction) -> None:
 async def _reply(request: Request, made: Prediction, version: Version) -> Response:
     """What was made, ended if the client waits for that; what has not ended by then reads as it was made."""
     ctx, wait_s = context(request), _wait(request)
-    headers = {"Location": f"{base_url(request)}/v1/predictions/{made.id}"}
+    headers = {"Location": address(base_url(request), made)}
     if wait_s:
         headers["Preference-Applied"] = f"wait={round(wait_s)}"
         live = ctx.feed.get(made.id)

@@ -36,12 +36,16 @@ async def delete(request: Request) -> Response:
     """
     model = await own_model(request, await authenticate(request))
     catalog, version_id = context(request).catalog, request.path_params["version_id"]
-    if await catalog.get_version(model.full_name, version_id) is None:
+    version = await catalog.get_version(model.full_name, version_id)
+    if version is None:
         raise NotFound
     if model.visibility != "private":
         raise Forbidden("You can only delete versions of private models.")
     if not await catalog.delete_version(model.full_name, version_id):
         raise Conflict("This version is in a deployment, or has predictions that have not ended.")
+    if version.weights is not None:
+        await context(request).objects.delete(version.weights)
+        context(request).hints.hint("weights")
     return Response(status_code=202)
 
 

@@ -89,9 +89,12 @@ class Autoscaler:
         return changed
 
     async def _scale(self, queue: str, fleet: _Fleet) -> int:
-        wanted = await self._lines.wanted(Queue.parse(queue), fleet.warm, fleet.busy())
+        line = Queue.parse(queue)
+        wanted = await self._lines.wanted(line, fleet.warm, fleet.busy())
         if wanted is None:
             return await self._retire(queue, fleet)
+        if line.training is not None:
+            return await self._train(queue, wanted, fleet)
         decision = decide(wanted.policy, self._observe(queue, fleet))
         changed = 0
         if queue in fleet.lines or queue not in fleet.failed_at:
@@ -101,6 +104,17 @@ class Autoscaler:
         for instance_id in decision.drain:
             changed += await self._instances.drain(instance_id, "no longer wanted")
         return changed
+
+    async def _train(self, queue: str, wanted: Wanted, fleet: _Fleet) -> int:
+        """One instance for one training, as long as there are not too many of them."""
+        own = [i for i in fleet.live if i.queue == queue]
+        if queue not in fleet.lines:
+            idle = [i for i in own if i.state != "stopping" and not fleet.running.get(i.id)]
+            return sum([await self._instances.stop(i.id, "the training has ended") for i in idle])
+        trainings = [i for i in fleet.live if Queue.parse(i.queue).training is not None]
+        if own or len(trainings) >= self._settings.max_trainings:
+            return 0
+        return await self._grow(queue, wanted, 1, fleet)
 
     def _observe(self, queue: str, fleet: _Fleet) -> Observed:
         line = fleet.lines.get(queue)

@@ -8,10 +8,14 @@ import os
 import shutil
 from pathlib import Path
 
+import msgspec
+
+from mainspring.bundle import training_view
 from mainspring.cogclient import CogClient
 from mainspring.core.errors import InstanceLost, LaunchError, MainspringError
 from mainspring.core.ids import rfc3339
 from mainspring.core.prediction import Prediction
+from mainspring.core.queue import Queue
 from mainspring.database.hints import Future, release
 from mainspring.launchers import Launched, LaunchSpec
 from mainspring.records.catalog import Version
@@ -38,6 +42,7 @@ class Driver:
         self.leaving = False
         self.reason = "The instance of the model was lost."
         self._row = row
+        self._trains = Queue.parse(row.queue).training is not None
         self._desk = desk
         self._fault: str | None = None
         self._launched: Launched | None = None
@@ -114,24 +119,31 @@ class Driver:
     def _stage(self, version: Version) -> Stage:
         assert self._launched is not None
         assert self._client is not None
-        schema = self._desk.catalog.input_schema(version)
-        return Stage(self._launched, self._client, schema, self._desk.catalog.output_kind(version))
+        catalog, kind = self._desk.catalog, "training" if self._trains else "prediction"
+        schema, output = catalog.input_schema(version, kind), catalog.output_kind(version, kind)
+        return Stage(self._launched, self._client, schema, output)
 
     async def _launch(self, version: Version) -> None:
-        spec = LaunchSpec(
-            instance_id=self.id,
-            source=self._desk.root / "sources" / version.source,
-            environment=self._desk.root / "envs" / version.environment,
-            predictor=version.predictor,
-            slots=version.slots,
-            env=dict(version.env),
-            devices=self._row.devices,
-            threads=self._desk.settings.instance_threads or max(1, len(os.sched_getaffinity(0)) // 2),
-        )
-        self._launched = launched = await self._desk.launcher.launch(spec)
+        self._launched = launched = await self._desk.launcher.launch(await self._spec(version))
         self._client = CogClient(launched.address)
         await self._desk.instances.launched(self.id, launched.address, launched.pid, launched.pid_started_at)
         self._watch = asyncio.create_task(self._watch_process(launched))
+
+    async def _spec(self, version: Version) -> LaunchSpec:
+        view = msgspec.json.encode(training_view(version.openapi_schema)) if self._trains else None
+        return LaunchSpec(
+            instance_id=self.id,
+            source=self._desk.root / "sources" / version.source,
+            environment=self._desk.root / "envs" / version.environment,
+            predictor=(version.trainer if self._trains else None) or version.predictor,
+            slots=self._row.slots,
+            env=dict(version.env),
+            devices=self._row.devices,
+            threads=self._desk.settings.instance_threads or max(1, len(os.sched_getaffinity(0)) // 2),
+            trains=self._trains,
+            document=view,
+            weights=await self._desk.weights.at_hand(version),
+        )
 
     async def _watch_process(self, launched: Launched) -> None:
         await self._desk.launcher.wait(launched)
@@ -245,7 +257,7 @@ class Driver:
             self._leavings.append((attempt.prediction.id, attempt.leavings()))
             self._used = True
             self._ended_at = asyncio.get_running_loop().time()
-            if attempt.stuck:
+            if attempt.stuck or self._trains:
                 self.leaving = True
             self._wake()
 

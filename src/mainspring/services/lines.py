@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mainspring.core.hardware import Hardware
 from mainspring.core.placement import Capacity, Need
@@ -11,6 +11,8 @@ from mainspring.core.scaling import Policy
 from mainspring.records.catalog import Catalog, Model, Version
 from mainspring.records.deployments import Deployment, Deployments, Release
 from mainspring.settings import Settings
+
+_ONE_TRAINING = Policy(min_instances=0, max_instances=1, slots=1, idle_timeout_s=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class Warm:
 
     def keeps(self, queue: Queue) -> bool:
         """Whether a line is among them."""
+        if queue.training is not None:
+            return False
         if queue.deployment is None:
             model = self.models.get(queue.model)
             return model is not None and model.latest_version == queue.version
@@ -73,7 +77,10 @@ class Lines:
         if queue.deployment is None:
             hardware = self._settings.hardware.get(model.hardware)
             need = self._need(hardware, model, max(int(version.gpu), hardware.gpus if hardware else 0))
-            return Wanted(queue, version, model.hardware, need, self._of_model(model, version))
+            policy = self._of_model(model, version)
+            if queue.training is not None:
+                version, policy = replace(version, slots=1), _ONE_TRAINING
+            return Wanted(queue, version, model.hardware, need, policy)
         deployment = warm.deployments.get(queue.deployment)
         release = await self._release(deployment, queue) if deployment else None
         if deployment is None or release is None:
