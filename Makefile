@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 OWNER ?= mainspring
-LIGHT := hello-world smollm2-135m-instruct real-esrgan hibari-tts
+LIGHT := hello-world imitator smollm2-135m-instruct real-esrgan hibari-tts
 HEAVY := rapidocr whisper-base
 
 help: ## list these recipes
@@ -18,11 +18,12 @@ $(VENV)/.ready: requirements/platform.lock pyproject.toml
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
-$(VENV)/.test-ready: requirements/test.lock requirements/replicate2.lock tests/e2e/clients/package-lock.json $(VENV)/.ready
+$(VENV)/.test-ready: requirements/test.lock requirements/replicate2.lock tests/e2e/clients/package-lock.json tests/browser/npm/package-lock.json $(VENV)/.ready
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/test.lock
 	test -x .venv-replicate2/bin/python || $(PYTHON) -m venv .venv-replicate2
 	.venv-replicate2/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/replicate2.lock
 	npm ci --silent --prefix tests/e2e/clients
+	npm ci --silent --prefix tests/browser/npm
 	touch $@
 
 run: setup ## start the platform with its light models; prints page, API base URL, token, lines to copy
@@ -35,6 +36,9 @@ models: setup ## push the heavy models to the platform that runs (MAINSPRING_TOK
 
 test: $(VENV)/.test-ready ## set up, then all tests
 	$(BIN)/python -m pytest
+
+screenshots: $(VENV)/.test-ready ## look at the pages with Chromium and write docs/images/*.png
+	$(BIN)/python docs/images/screenshots.py
 
 bench: setup ## measure speed and memory against bare coglet, in about four minutes
 	$(BIN)/python -m benchmarks
@@ -50,4 +54,4 @@ lock: ## resolve the locks again
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate pyproject.toml requirements/build.in --group test -o requirements/test.lock
 	$(BIN)/uv pip compile -q --prerelease allow --universal --generate-hashes --no-header --no-annotate requirements/replicate2.in -o requirements/replicate2.lock
 
-.PHONY: help setup run models test bench check lock
+.PHONY: help setup run models test screenshots bench check lock

@@ -21,17 +21,20 @@ from starlette.types import ASGIApp
 from mainspring.api.app import create_app
 from mainspring.api.context import Context
 from mainspring.api.limits import Limits
+from mainspring.api.session import SignInLinks
 from mainspring.bundle import ADAPTER
-from mainspring.core.errors import MainspringError
+from mainspring.core.hardware import offered
 from mainspring.database.hints import Hints
 from mainspring.database.sqlite import SqliteDatabase
 from mainspring.launchers import Launcher
 from mainspring.launchers.machine import capacity
 from mainspring.launchers.subprocess import SubprocessLauncher
+from mainspring.listeners import also_ipv6, bind
 from mainspring.objects.disk import DiskObjects
 from mainspring.records.accounts import Accounts
 from mainspring.records.answers import Answers
 from mainspring.records.catalog import Catalog
+from mainspring.records.deployments import Deployments
 from mainspring.records.feed import Feed
 from mainspring.records.files import Files
 from mainspring.records.instances import Instances
@@ -48,7 +51,10 @@ from mainspring.services.eraser import Eraser
 from mainspring.services.fetch import Fetcher
 from mainspring.services.inputs import Inputs
 from mainspring.services.janitor import Janitor
+from mainspring.services.lines import Lines
+from mainspring.services.rollouts import Rollouts
 from mainspring.services.scribe import Scribe
+from mainspring.services.weights import Weights
 from mainspring.settings import Settings, note_ports
 from mainspring.supervisor import supervise
 from mainspring.web.pages import pages
@@ -66,6 +72,7 @@ class Announcement:
     """Where the platform is. token: only when it was made just now."""
 
     page_url: str
+    sign_in_url: str
     api_url: str
     tls_api_url: str
     ca_file: Path
@@ -97,6 +104,7 @@ class Platform:
         self.predictions = Predictions(self.database)
         self.instances = Instances(self.database)
         self.files = Files(self.database)
+        self.deployments = Deployments(self.database)
         self.machine = capacity()
         self.fetcher = Fetcher(private=settings.private_urls, limit=settings.max_download)
         self.builder = Builder(
@@ -107,6 +115,7 @@ class Platform:
             fenced=launcher.fenced,
         )
         self.scribe = Scribe(self.predictions)
+        self.weights = Weights(settings.data / "weights", self.catalog, self.objects)
         desk = Desk(
             settings=settings,
             root=settings.data,
@@ -119,6 +128,7 @@ class Platform:
             objects=self.objects,
             inputs=Inputs(self.vault, self.files, self.objects, self.fetcher.fetch, now),
             scribe=self.scribe,
+            weights=self.weights,
             now=now,
         )
         self.director = Director(desk)
@@ -127,7 +137,16 @@ class Platform:
             capacity=self.machine,
             hints=self.hints,
             feed=self.feed,
-            catalog=self.catalog,
+            lines=Lines(settings, self.machine, self.catalog, self.deployments),
+            predictions=self.predictions,
+            instances=self.instances,
+            now=now,
+        )
+        self.rollouts = Rollouts(
+            settings=settings,
+            hints=self.hints,
+            feed=self.feed,
+            deployments=self.deployments,
             predictions=self.predictions,
             instances=self.instances,
             now=now,
@@ -146,6 +165,7 @@ class Platform:
         self.eraser = Eraser(
             hints=self.hints, retention=Retention(self.database), objects=self.objects, now=now
         )
+        self.links = SignInLinks()
         self._loops: list[asyncio.Task[None]] = []
 
     def app(self) -> ASGIApp:
@@ -162,12 +182,14 @@ class Platform:
             predictions=self.predictions,
             instances=self.instances,
             files=self.files,
+            deployments=self.deployments,
+            hardware=offered(self.settings.hardware, self.machine),
             builder=self.builder,
             limits=Limits(self.settings.create_limit, self.settings.call_limit),
             answers=self.answers,
             now=self.now,
         )
-        return create_app(ctx, pages(ctx))
+        return create_app(ctx, pages(ctx, self.links))
 
     async def first_token(self, chosen: str | None) -> str | None:
         """Make the first account when there is none; its token, if it was made here and not chosen before."""
@@ -187,7 +209,11 @@ class Platform:
         """Clear up after an earlier process, then begin every loop."""
         await self.director.recover()
         await self.builder.sweep()
-        for loop in (self.scribe, self.autoscaler, self.director, self.janitor, self.eraser):
+        await self.weights.clear_up()
+        for loop in (
+            *(self.scribe, self.autoscaler, self.rollouts, self.director, self.janitor),
+            *(self.weights, self.eraser),
+        ):
             self._loops.append(asyncio.create_task(supervise(loop, self.hints), name=type(loop).__name__))
 
     async def stop(self, grace_s: float) -> None:
@@ -223,7 +249,7 @@ def serve(settings: Settings, *, announce: Callable[[Announcement], None]) -> in
 
 
 async def _serve(settings: Settings, chosen: str | None, announce: Callable[[Announcement], None]) -> int:
-    sockets = [_bind(settings.host, port) for port in (settings.port, settings.tls_port)]
+    sockets = [bind(settings.host, port) for port in (settings.port, settings.tls_port)]
     certificates = ensure_certificates(settings.data, local_names(settings.host))
     launcher = SubprocessLauncher(
         settings.data / "instances",
@@ -237,7 +263,7 @@ async def _serve(settings: Settings, chosen: str | None, announce: Callable[[Ann
     await platform.start()
     servers = _servers(platform.app(), certificates, settings)
     serving = [
-        asyncio.create_task(server.serve(sockets=[sock, *_also_ipv6(sock)]))
+        asyncio.create_task(server.serve(sockets=[sock, *also_ipv6(sock)]))
         for server, sock in zip(servers, sockets, strict=True)
     ]
     while not all(server.started for server in servers) and not any(task.done() for task in serving):
@@ -245,7 +271,8 @@ async def _serve(settings: Settings, chosen: str | None, announce: Callable[[Ann
     note_ports(settings.data, *(sock.getsockname()[1] for sock in sockets))
     gc.collect()
     gc.freeze()
-    announce(_announcement(settings, sockets, certificates, token))
+    code = platform.links.make(settings.account, platform.now())
+    announce(_announcement(settings, sockets, certificates, token, code))
     pushing = asyncio.create_task(push_bundled(platform.builder, settings))
     await asyncio.wait([asyncio.create_task(stopping.wait()), *serving], return_when=asyncio.FIRST_COMPLETED)
     pushing.cancel()
@@ -310,41 +337,18 @@ def _servers(app: ASGIApp, certificates: Certificates, settings: Settings) -> li
     return [_Server(plain), _Server(secure)]
 
 
-def _bind(host: str, port: int) -> socket.socket:
-    """A listening socket, bound before anything else so that a taken port is known at once."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        raise MainspringError(
-            f"Port {port} of {host} can't be used: {error.strerror}. Is another server running?"
-            " Choose others with --port and --tls-port."
-        ) from error
-    listener.set_inheritable(False)
-    return listener
-
-
-def _also_ipv6(listener: socket.socket) -> list[socket.socket]:
-    """The same port of ::1 when the listener is 127.0.0.1's: "localhost" may mean either."""
-    host, port = listener.getsockname()[:2]
-    if host != "127.0.0.1":
-        return []
-    try:
-        return [_bind("::1", port)]
-    except (MainspringError, OSError):
-        return []
-
-
 def _announcement(
-    settings: Settings, sockets: list[socket.socket], certificates: Certificates, token: str | None
+    settings: Settings,
+    sockets: list[socket.socket],
+    certificates: Certificates,
+    token: str | None,
+    code: str,
 ) -> Announcement:
     plain, secure = (sock.getsockname()[1] for sock in sockets)
     host = "localhost" if settings.host in ("127.0.0.1", "::1", "0.0.0.0", "::") else settings.host  # noqa: S104
     return Announcement(
         page_url=f"http://{host}:{plain}",
+        sign_in_url=f"http://{host}:{plain}/login?code={code}",
         api_url=f"http://{host}:{plain}/v1",
         tls_api_url=f"https://{host}:{secure}/v1",
         ca_file=certificates.ca_file,

@@ -1,7 +1,7 @@
 """One frozen Settings from defaults, a TOML file and the environment (in that order of strength).
 
-Each field can be set as `name = value` in the file given by `--config`, or as `MAINSPRING_NAME` in the
-environment; the command line wins over both.
+Each plain field can be set as `name = value` in the file given by `--config`, or as `MAINSPRING_NAME` in the
+environment; the command line wins over both. Hardware is described by tables `[hardware.SKU]` of the file.
 """
 
 from __future__ import annotations
@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import Field, dataclass, field, fields, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from mainspring.core.errors import MainspringError
+from mainspring.core.hardware import Hardware, HardwareError, default_hardware, described
 
 
 class SettingsError(MainspringError):
@@ -36,10 +38,15 @@ class Settings:
     durable: bool = _doc(False, "Survive power loss, not only a crash: flush each commit to the disk.")
     grace_s: float = _doc(30.0, "How long running predictions may go on after SIGTERM.")
     idle_timeout_s: float = _doc(
-        60.0, "How long an instance without work is kept, unless its model says otherwise."
+        60.0, "How long the last instances are kept without any work, unless their model says otherwise."
+    )
+    scale_down_s: float = _doc(
+        120.0, "How long an instance beyond the first is kept without work while others have some."
     )
     setup_timeout_s: float = _doc(600.0, "How long a model may take to become ready.")
     run_timeout_s: float = _doc(1800.0, "How long one prediction may run.")
+    train_timeout_s: float = _doc(86_400.0, "How long one training may run.")
+    max_trainings: int = _doc(2, "Most trainings that have an instance at the same time; the others wait.")
     build_timeout_s: float = _doc(1800.0, "How long the environment of a version may take to build.")
     schema_timeout_s: float = _doc(120.0, "How long reading a model's signature may take.")
     max_attempts: int = _doc(3, "How often a prediction is started in all when its instance is lost.")
@@ -70,8 +77,20 @@ class Settings:
     )
     isolate: str = _doc("auto", "Confine model processes: auto (where the kernel can), require, or off.")
     private_urls: bool = _doc(False, "Let inputs name URLs on private addresses and on this machine.")
+    public_pages: bool = _doc(True, "Show public models on the pages to whoever is not signed in.")
     bundled: str = _doc("", "Directories of models to push at start, separated by colons.")
+    deployment_min_instances: int = _doc(5, "Most min_instances that a deployment may have.")
+    deployment_max_instances: int = _doc(20, "Most max_instances that a deployment may have.")
+    deployment_rest_s: float = _doc(
+        900.0, "How long a deployment must have been unused before it can be deleted."
+    )
     log_level: str = _doc("info", "debug, info, warning or error.")
+    hardware: Mapping[str, Hardware] = field(default_factory=default_hardware)
+
+
+def plain_settings() -> tuple[Field[Any], ...]:
+    """The fields that are one value each; metadata["doc"] says what it is."""
+    return tuple(f for f in fields(Settings) if "doc" in f.metadata)
 
 
 def note_ports(data: Path, port: int, tls_port: int) -> None:
@@ -96,9 +115,12 @@ def load_settings(
     Raises SettingsError, which names the setting and where it came from.
     """
     settings = Settings()
-    known = {f.name: f for f in fields(Settings)}
+    known = {f.name for f in plain_settings()}
+    written = _read(file) if file else {}
+    if "hardware" in written:
+        settings = replace(settings, hardware=_hardware(settings, written.pop("hardware"), str(file)))
     for source, values in (
-        (str(file), _read(file) if file else {}),
+        (str(file), written),
         (
             "environment",
             {k: environ[f"MAINSPRING_{k.upper()}"] for k in known if f"MAINSPRING_{k.upper()}" in environ},
@@ -112,9 +134,18 @@ def load_settings(
     return settings
 
 
+def _hardware(settings: Settings, tables: Any, source: str) -> dict[str, Hardware]:
+    if not isinstance(tables, Mapping):
+        raise SettingsError(f"{source}: hardware is described by tables, like [hardware.gpu-t4]")
+    try:
+        return described(settings.hardware, tables)
+    except HardwareError as error:
+        raise SettingsError(f"{source}: {error}") from error
+
+
 def _read(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text())
+        return tomllib.loads(file.read_text(), parse_float=Decimal)
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"{file}: {error}") from error
 

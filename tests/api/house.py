@@ -14,13 +14,16 @@ import httpx
 from mainspring.api.app import create_app
 from mainspring.api.context import Context
 from mainspring.api.limits import Limits
+from mainspring.core.hardware import offered
 from mainspring.core.ids import rfc3339
+from mainspring.core.placement import Capacity
 from mainspring.database.hints import Hints
 from mainspring.database.sqlite import SqliteDatabase
 from mainspring.objects.disk import DiskObjects
 from mainspring.records.accounts import Accounts
 from mainspring.records.answers import Answers
 from mainspring.records.catalog import Catalog, Model, Version
+from mainspring.records.deployments import Deployments
 from mainspring.records.feed import Feed
 from mainspring.records.files import Files
 from mainspring.records.instances import Instances
@@ -93,6 +96,8 @@ async def open_house(root: Path, settings: Settings, *, fresh: bool = True) -> A
         predictions=Predictions(database),
         instances=Instances(database),
         files=Files(database),
+        deployments=Deployments(database),
+        hardware=offered(settings.hardware, Capacity(cpus=2, memory=1 << 33, gpus=1)),
         builder=Builder(settings=settings, catalog=catalog, now=now, gpus=0),
         answers=Answers(database),
         limits=Limits(settings.create_limit, settings.call_limit, lambda: passed[0]),

@@ -95,6 +95,7 @@ async def test_a_model_has_every_key_that_clients_read(house: House, ada: httpx.
         "name": "hello",
         "description": None,
         "visibility": "public",
+        "hardware": "cpu",
         "is_official": False,
         "github_url": None,
         "paper_url": None,
@@ -189,6 +190,7 @@ async def test_update_changes_what_is_given(house: House, ada: httpx.AsyncClient
         ({"scaling": {"speed": 1}}, 422),
         ({"license_url": "ftp://x"}, 400),
         ({"visibility": None}, 422),
+        ({"hardware": "gpu-h100-8x"}, 400),
         ({"run_count": 5}, 422),
     ],
 )

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from mainspring.bundle import ADAPTER, Environment, describe, prepare_source, read_config
+from mainspring.bundle import ADAPTER, Environment, describe, prepare_source, read_config, training_view
 
 Write = Callable[..., Path]
 
@@ -80,12 +80,12 @@ class Served:
 
 @contextlib.asynccontextmanager
 async def serving(
-    source: Path, here: Environment, *, adapter: bool = True, train: bool = False
+    source: Path, here: Environment, *, adapter: bool = True, train: bool = False, **variables: str
 ) -> AsyncIterator[Served]:
     """Describe the model, then serve it by coglet through the adapter."""
     config = read_config(source)
     signature = await describe(here, source, config)
-    prepare_source(source, signature.openapi)
+    prepare_source(source, training_view(signature.openapi) if train else signature.openapi)
     boxes = [source.parent / name for name in ("inbox", "outbox")]
     for box in boxes:
         box.mkdir(exist_ok=True)
@@ -97,6 +97,8 @@ async def serving(
         "HOME": str(source.parent),
         "COG_MAX_CONCURRENCY": str(signature.concurrency),
         "MAINSPRING_PREDICTOR": (config.train if train else None) or config.predict,
+        **({"MAINSPRING_TRAINS": "1"} if train else {}),
+        **variables,
         **({"MAINSPRING_INBOX": str(boxes[0]), "MAINSPRING_OUTBOX": str(boxes[1])} if adapter else {}),
     }
     code = (

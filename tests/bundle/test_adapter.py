@@ -6,9 +6,11 @@ import asyncio
 import json
 from pathlib import Path
 
+import pytest
 from serving import Write, serving
 
-from mainspring.bundle import Environment
+from mainspring.bundle import Environment, describe, read_config
+from mainspring.core.errors import BundleError
 
 SYNC = """
     import sys
@@ -278,31 +280,103 @@ async def test_healthcheck_weights_and_no_boxes(model: Write, here: Environment,
         assert (await served.run(a="hi")).output == "data:text/plain;base64,aGk="
 
 
-async def test_training(model: Write, here: Environment) -> None:
-    source = model(
-        """
-        from cog import BaseModel, Input, Path
+TRAINER = """
+    from pathlib import Path as Plain
+    from typing import Optional
+    from cog import BaseModel, File, Input, Path
 
-        class Trained(BaseModel):
-            weights: Path
-            steps: int
+    class Trained(BaseModel):
+        weights: Path
+        steps: int
 
-        def train(data: Path, steps: int = Input(default=3)) -> Trained:
-            print("training on", data.read_text())
-            Path("w.bin").write_bytes(b"w" * steps)
-            return Trained(weights=Path("w.bin"), steps=steps)
+    def train(data: Path, steps: int = Input(default=3, le=9)) -> Trained:
+        print("training on", data.read_text())
+        if steps == 0:
+            raise ValueError("no steps")
+        Plain("w.bin").write_bytes(b"w" * steps)
+        return Trained(weights=Path("w.bin"), steps=steps)
 
-        class Predictor:
-            def predict(self, a: str) -> str:
-                return a
-        """,
-        "run: predict.py:Predictor\ntrain: predict.py:train\n",
-    )
+    class Trainer:
+        def setup(self, weights: Optional[Path] = None) -> None:
+            self.before = weights.read_text() if weights else "nothing"
+
+        def train(self, data: Path, steps: int = Input(default=3, le=9)) -> Trained:
+            print("after", self.before)
+            return train(data, steps)
+
+    class Predictor:
+        def predict(self, a: str) -> str:
+            return a
+    """
+
+
+@pytest.mark.parametrize("target", ["predict.py:train", "predict.py:Trainer", "predict.py"])
+async def test_training(model: Write, here: Environment, target: str) -> None:
+    source = model(TRAINER, f"run: predict.py:Predictor\ntrain: {target}\n")
     async with serving(source, here, train=True) as served:
         (served.inbox / "data").write_text("this")
         given = {"data": f"mainspring-file://{served.inbox / 'data'}"}
-        reply = (await served.client.post("/trainings", json={"input": given})).json()
-        assert reply["status"] == "succeeded", reply
-        assert reply["output"]["steps"] == 3
-        assert served.file(reply["output"]["weights"]).read_bytes() == b"www"
-        assert reply["logs"] == "training on this\n"
+        ended = await served.run(**given)
+        assert ended.final["status"] == "succeeded", ended.final
+        assert ended.output["steps"] == 3
+        weights = served.file(ended.output["weights"])
+        assert weights.read_bytes() == b"www"
+        assert weights.samefile(source / "w.bin"), "what may be gigabytes was copied"
+        assert ended.logs == ("after nothing\n" if "Trainer" in target else "") + "training on this\n"
+        failed = await served.run(**given, steps=0)
+        assert failed.final["status"] == "failed"
+        assert "ValueError: no steps" in failed.logs
+        refused = await served.client.post("/predictions", json={"input": {"steps": 10}})
+        assert {tuple(fault["loc"]) for fault in refused.json()["detail"]} == {
+            ("body", "input", "data"),
+            ("body", "input", "steps"),
+        }
+
+
+async def test_a_trainer_that_goes_on_from_weights(model: Write, here: Environment, tmp_path: Path) -> None:
+    (tmp_path / "before.bin").write_text("much")
+    source = model(TRAINER, "run: predict.py:Predictor\ntrain: predict.py:Trainer\n")
+    async with serving(source, here, train=True, COG_WEIGHTS=str(tmp_path / "before.bin")) as served:
+        (served.inbox / "data").write_text("this")
+        ended = await served.run(data=f"mainspring-file://{served.inbox / 'data'}")
+        assert ended.logs.startswith("after much\n")
+
+
+async def test_what_can_not_train_is_told(model: Write, here: Environment) -> None:
+    source = model(TRAINER, "run: predict.py:Predictor\ntrain: predict.py:Predictor\n")
+    with pytest.raises(BundleError, match=r"Predictor in predict\.py has no train\(\)"):
+        await describe(here, source, read_config(source))
+
+
+@pytest.mark.parametrize(
+    ("hint", "told"),
+    [
+        ("Optional[Path] = None", "PosixPath"),
+        ("Path", "PosixPath"),
+        ("File", "BufferedReader"),
+        ("str", "str"),
+        ("Optional[str] = None", "str"),
+    ],
+)
+async def test_weights_come_as_setup_wants_them(
+    model: Write, here: Environment, tmp_path: Path, hint: str, told: str
+) -> None:
+    (tmp_path / "w.bin").write_text("x")
+    source = model(
+        f"""
+        from typing import Optional
+        from cog import File, Path
+
+        class Predictor:
+            def setup(self, weights: {hint}) -> None:
+                self.kinds = [each.__name__ for each in type(weights).__mro__]
+
+            def predict(self) -> list[str]:
+                return self.kinds
+        """,
+        "run: predict.py:Predictor\n",
+    )
+    async with serving(source, here, COG_WEIGHTS=str(tmp_path / "w.bin")) as served:
+        assert told in (await served.run()).output
+    async with serving(source, here) as served:
+        assert (await served.run()).output[0] == "NoneType"

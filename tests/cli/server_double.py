@@ -67,11 +67,12 @@ class Double:
         route = Route
         return [
             route("/v1/account", self.account, methods=["GET", "PATCH"]),
-            route("/v1/models", self.list_models),
+            route("/v1/models", self.list_models, methods=["GET", "POST"]),
             route("/v1/models/{owner}/{name}", self.model, methods=["GET", "PATCH"]),
             route("/v1/models/{owner}/{name}/versions/{version}", self.version),
             route("/v1/models/{owner}/{name}/predictions", self.create, methods=["POST"]),
             route("/v1/models/{owner}/{name}/push", self.push, methods=["POST"]),
+            route("/v1/models/{owner}/{name}/versions/{version}/trainings", self.create, methods=["POST"]),
             route("/v1/predictions", self.create, methods=["POST"]),
             route("/v1/predictions/p1", self.poll),
             route("/v1/predictions/p1/cancel", self.cancel, methods=["POST"]),
@@ -111,6 +112,9 @@ class Double:
         }
 
     async def list_models(self, request: Request) -> Response:
+        if request.method == "POST":
+            self.changed.append(("POST", request.url.path, await request.json()))
+            return JSONResponse(self.described(), 201)
         start = int(request.query_params.get("cursor", 0))
         following = f"{self.url}/v1/models?cursor={start + 2}" if start + 2 < len(self.models) else None
         return JSONResponse({"next": following, "previous": None, "results": self.models[start : start + 2]})

@@ -30,7 +30,21 @@ COMMANDS = dict(commands())
 
 
 def test_the_commands_are_these() -> None:
-    top = {"serve", "run", "push", "login", "logout", "whoami", "env", "doctor", "token", "model", "account"}
+    top = {
+        "account",
+        "serve",
+        "run",
+        "train",
+        "push",
+        "login",
+        "logout",
+        "whoami",
+        "env",
+        "doctor",
+        "token",
+        "model",
+        "deployment",
+    }
     assert {words[0] for words in COMMANDS} == top
 
 

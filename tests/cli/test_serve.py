@@ -24,7 +24,15 @@ def started(monkeypatch: pytest.MonkeyPatch, home: Path) -> list[Settings]:
         calls.append(settings)
         ca = home / "my data" / "ca.pem"
         announce(
-            Announcement("http://h:1", "http://h:1/v1", "https://h:2/v1", ca, "ms_first", settings.account)
+            Announcement(
+                "http://h:1",
+                "http://h:1/login?code=c",
+                "http://h:1/v1",
+                "https://h:2/v1",
+                ca,
+                "ms_first",
+                settings.account,
+            )
         )
         return 3
 

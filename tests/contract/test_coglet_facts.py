@@ -207,3 +207,66 @@ async def test_async_iterators_are_collected_but_their_metrics_are_live(tmp_path
             assert values == [json.dumps([index, word]) for index, word in enumerate(words)]
         failed = (await server.events("p3", arg="raise"))[-1][1]
         assert failed["error"].endswith("rediction failed: ValueError: you asked for it")
+
+
+TRAIN = """
+from cog import BaseModel, Path
+
+def train(arg: str) -> str:
+    print("training", flush=True)
+    if arg == "raise": raise ValueError("you asked for it")
+    return "trained on " + arg
+
+class Trainer:
+    def train(self, arg: str) -> str:
+        return "trained on " + arg
+"""
+
+
+async def test_a_server_that_trains_streams_it_as_a_prediction(tmp_path: Path) -> None:
+    model = write_model(tmp_path / "m")
+    (model / "train.py").write_text(TRAIN)
+    command = [sys.executable, "-m", "cog.server.http", "--host", "127.0.0.1", "--x-mode", "train"]
+    async with coglet(model, command, COG_TRAIN_TYPE_STUB="train.py:train") as server:
+        await server.until("READY")
+        events = await server.events("t1", arg="this")
+        assert [name for name, _ in events] == ["start", "log", "output", "completed"]
+        assert events[-1][1]["output"] == "trained on this"
+        headers = {"accept": "text/event-stream"}
+        refused = await server.http.put("/trainings/t2", json={"input": {"arg": "x"}}, headers=headers)
+        assert (refused.status_code, "do not support streaming" in refused.text) == (406, True)
+        failed = (await server.events("t3", arg="raise"))[-1][1]
+        assert failed["error"].endswith("Training failed: ValueError: you asked for it")
+
+
+async def test_a_stream_of_a_training_is_checked_by_the_input_of_predictions(tmp_path: Path) -> None:
+    model = write_model(tmp_path / "m", schema_text=schema(("do",)))
+    (model / "train.py").write_text(TRAIN)
+    command = [sys.executable, "-m", "cog.server.http", "--host", "127.0.0.1", "--x-mode", "train"]
+    async with coglet(model, command, COG_TRAIN_TYPE_STUB="train.py:train") as server:
+        await server.until("READY")
+        refused = await server.put("t1", arg="this")
+        assert refused.status_code == 422
+        assert refused.json()["detail"][0]["loc"] == ["body", "input", "do"]
+
+
+async def test_a_class_that_only_trains_is_refused(tmp_path: Path) -> None:
+    model = write_model(tmp_path / "m")
+    (model / "train.py").write_text(TRAIN)
+    command = [sys.executable, "-m", "cog.server.http", "--host", "127.0.0.1", "--x-mode", "train"]
+    async with coglet(model, command, COG_TRAIN_TYPE_STUB="train.py:Trainer") as server:
+        failed = await server.until("SETUP_FAILED")
+        assert "run or predict method not found" in failed["setup"]["logs"]
+
+
+async def test_setup_gets_the_path_of_its_weights_as_text(tmp_path: Path) -> None:
+    source = """
+from cog import BasePredictor, Path
+
+class Predictor(BasePredictor):
+    def setup(self, weights: Path) -> None: self.kind = type(weights).__name__
+    def predict(self, arg: str) -> str: return self.kind
+"""
+    async with coglet(write_model(tmp_path / "m", source), COG_WEIGHTS="/weights.bin") as server:
+        await server.until("READY")
+        assert (await server.events("w1", arg=""))[-1][1]["output"] == "str"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mainspring.core.catalog import HARDWARE, Reference, hardware_fault, name_fault, parse_reference
+from mainspring.core.catalog import Reference, name_fault, parse_reference
 from mainspring.core.errors import InvalidVersion
 
 HEX = "0123456789abcdef" * 4
@@ -54,10 +54,3 @@ def test_good_names(name: str) -> None:
 )
 def test_bad_names(name: str) -> None:
     assert name_fault(name)
-
-
-def test_hardware_is_chosen_by_sku() -> None:
-    assert all(hardware_fault(one.sku) is None for one in HARDWARE)
-    assert (hardware_fault("gpu-x") or "").startswith(
-        "gpu-x is not a valid hardware SKU. Your options are: cpu, "
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import runpy
 from collections.abc import Iterator
-from dataclasses import fields
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,7 +16,8 @@ from mainspring.api.app import create_app
 from mainspring.api.context import Context
 from mainspring.cli.app import app as commands
 from mainspring.core import errors
-from mainspring.settings import Settings
+from mainspring.core.hardware import DEFAULT
+from mainspring.settings import plain_settings
 from tests.docs.pages import ROOT
 
 REFERENCE = ROOT / "docs" / "reference"
@@ -31,8 +32,15 @@ def test_generated_pages_are_current() -> None:
 def test_every_setting_is_there_with_its_default() -> None:
     rows = re.findall(r"^\| `(\w+)` \| `([^`]*)` \| `(MAINSPRING_\w+)`", _read("settings.md"), re.MULTILINE)
     said = {name: (default, variable) for name, default, variable in rows}
-    known = {f.name: (_shown(f.default), f"MAINSPRING_{f.name.upper()}") for f in fields(Settings)}
+    known = {f.name: (_shown(f.default), f"MAINSPRING_{f.name.upper()}") for f in plain_settings()}
     assert said == known
+
+
+def test_every_sku_is_there_with_its_price() -> None:
+    rows = re.findall(r"^\| `([\w-]+)` \| ([^|]+) \| (\d) \| ([\d.]+) \|", _read("settings.md"), re.MULTILINE)
+    assert [(r[0], r[1], int(r[2]), Decimal(r[3])) for r in rows] == [
+        (one.sku, one.name, one.gpus, one.list_price) for one in DEFAULT
+    ]
 
 
 def test_every_command_and_option_is_there() -> None:

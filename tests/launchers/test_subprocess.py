@@ -11,12 +11,12 @@ import subprocess
 import sys
 import uuid
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from mainspring.cogclient import CogClient, Completed, Health
+from mainspring.cogclient import CogClient, Completed, Health, Log
 from mainspring.core.errors import InstanceLost, LaunchError
 from mainspring.launchers import Launched, LaunchSpec, leftovers
 from mainspring.launchers import subprocess as plug
@@ -266,3 +266,64 @@ def test_a_root_that_holds_hidden_things_gives_way_to_its_other_children(tmp_pat
         (tmp_path / name).mkdir(parents=True)
     found = outside([str(tmp_path)], [tmp_path / "mixed/hidden"])
     assert found == sorted([str(tmp_path / "open"), str(tmp_path / "mixed/seen")])
+
+
+LEVELS = ["full", "landlock", "mounts", "none"]
+
+
+@pytest.mark.parametrize("level", LEVELS)
+async def test_weights_can_be_read_and_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, level: str
+) -> None:
+    if LEVELS.index(level) < LEVELS.index(probe().level) or (level == "mounts" and not probe().private_tmp):
+        pytest.skip(probe().reason)
+    monkeypatch.setattr(plug, "probe", lambda: Isolation(level, "less", "more"))  # type: ignore[arg-type]
+    launcher, spec = make(tmp_path)
+    weights = tmp_path / "data" / "weights" / "w1" / "model.bin"
+    weights.parent.mkdir(parents=True)
+    weights.write_text("learned")
+    (tmp_path / "data" / "weights" / "other").write_text("of another")
+    instance = Instance(launcher, await launcher.launch(replace(spec, weights=weights)), tmp_path / "data")
+    try:
+        await instance.ready()
+        path = await instance.call("attempt", "os.environ['COG_WEIGHTS']")
+        assert await instance.call("read", path) == "learned"
+        if level != "none":
+            for spoil in (
+                f"open({path!r}, 'r+').write('x')",
+                f"os.unlink({path!r})",
+                f"os.chmod({path!r}, 0o777)",
+            ):
+                await instance.call("attempt", spoil)
+            other = str(weights.parent.parent / "other")
+            assert await instance.call("attempt", f"open({other!r}).read()") != "of another"
+            assert weights.read_text() == "learned"
+            assert "Error" in await instance.call("attempt", f"open({path!r}, 'r+')")
+    finally:
+        await launcher.terminate(instance.launched, 0)
+
+
+async def test_an_instance_can_train(tmp_path: Path) -> None:
+    launcher, spec = make(tmp_path)
+    (spec.source / "train.py").write_text(
+        "def train(arg: str) -> str:\n    print('training')\n    return 'trained on ' + arg\n"
+    )
+    document = json.loads((spec.source / ".cog" / "openapi_schema.json").read_text())
+    document["components"]["schemas"]["Input"]["required"] = ["arg"]
+    spec = replace(spec, predictor="train.py:train", trains=True, document=json.dumps(document).encode())
+    instance = Instance(launcher, await launcher.launch(spec), tmp_path / "data")
+    try:
+        assert (await instance.ready()).status == "READY"
+        client = CogClient(instance.launched.address)
+        events = [e async for some in client.run("t1", b'{"input": {"arg": "this"}}') for e in some]
+        assert Log("training\n") in events
+        last = events[-1]
+        assert isinstance(last, Completed)
+        assert last.output is not None
+        assert bytes(last.output) == b'"trained on this"'
+        refused = [e async for some in client.run("t2", b'{"input": {}}') for e in some][-1]
+        assert isinstance(refused, Completed)
+        assert "arg" in (refused.error or "")
+        await client.close()
+    finally:
+        await launcher.terminate(instance.launched, 0)

@@ -8,10 +8,11 @@ import contextlib
 import json
 import mimetypes
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Protocol
 
 import httpx
 
@@ -79,11 +80,16 @@ class Served:
                     yield event, json.loads(line[6:])
 
 
-Serve = Callable[[str], Awaitable[Served]]
+class Serve(Protocol):
+    """Serves a model by its name below `models/`; `variables` are set for it."""
+
+    async def __call__(self, name: str, **variables: str) -> Served: ...
 
 
 @contextlib.asynccontextmanager
-async def running(folder: Path, environment: Environment) -> AsyncIterator[Served]:
+async def running(
+    folder: Path, environment: Environment, variables: Mapping[str, str] = MappingProxyType({})
+) -> AsyncIterator[Served]:
     config = read_config(folder)
     signature = await describe(environment, folder, config)
     prepare_source(folder, signature.openapi)
@@ -98,6 +104,7 @@ async def running(folder: Path, environment: Environment) -> AsyncIterator[Serve
         "COG_PREDICT_TYPE_STUB": config.predict,
         "HF_HUB_OFFLINE": "1",
         **config.environment,
+        **variables,
     }
     stderr = folder.parent / "stderr"
     with stderr.open("wb") as log:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
-import struct
 import time
 import wave
-import zlib
 from typing import Any
 
 import pytest
 
+from .pictures import pixels, png, size
 from .serving import MODELS, Serve, Served, content, data_uri, example
 
 pytestmark = [pytest.mark.models, pytest.mark.timeout(600)]
@@ -127,52 +126,8 @@ async def test_rapidocr_reads_the_notice(serve: Serve) -> None:
     }
 
 
-def png(width: int, height: int, colour: Any) -> bytes:
-    """A picture, by a function from x and y to three bytes."""
-    rows = b"".join(b"\0" + b"".join(colour(x, y) for x in range(width)) for y in range(height))
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-        for kind, body in chunks
-    )
-
-
-def size(image: bytes) -> tuple[int, int]:
-    assert image.startswith(b"\x89PNG\r\n\x1a\n")
-    width, height = struct.unpack(">II", image[16:24])
-    return width, height
-
-
 def ramp(x: int, y: int) -> bytes:
     return bytes((x * 255 // 279, y * 255 // 79, 128))
-
-
-def pixels(image: bytes) -> list[bytes]:
-    """The rows of an 8-bit RGB PNG, unfiltered."""
-    width, height = size(image)
-    body, at, lines = b"", 8, []
-    while at < len(image):
-        (length,) = struct.unpack(">I", image[at : at + 4])
-        if image[at + 4 : at + 8] == b"IDAT":
-            body += image[at + 8 : at + 8 + length]
-        at += length + 12
-    raw, before = zlib.decompress(body), bytes(3 * width)
-    for row in range(height):
-        start = row * (3 * width + 1)
-        before = unfilter(raw[start], raw[start + 1 : start + 3 * width + 1], before)
-        lines.append(before)
-    return lines
-
-
-def unfilter(kind: int, line: bytes, above: bytes) -> bytes:
-    done = bytearray(3) + bytearray(line)
-    up = bytes(3) + above
-    for at in range(3, len(done)):
-        left, over, corner = done[at - 3], up[at], up[at - 3]
-        near = min((left, over, corner), key=lambda each: abs(left + over - corner - each))
-        done[at] = (done[at] + (0, left, over, (left + over) // 2, near)[kind]) & 255
-    return bytes(done[3:])
 
 
 @pytest.mark.parametrize("network", ["realesr-animevideov3", "realesrgan-x4plus-anime"])

@@ -53,7 +53,8 @@ class House:
         self.platform = platform
         self.clock = clock
         self.launcher = launcher
-        transport = httpx.ASGITransport(platform.app())  # type: ignore[arg-type]
+        self.app: Any = platform.app()
+        transport = httpx.ASGITransport(self.app)
         headers = {"Authorization": f"Bearer {TOKEN}"}
         self.http = httpx.AsyncClient(transport=transport, base_url="http://here/v1", headers=headers)
 

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mainspring.api import (
     account,
+    deployments,
     files,
     hardware,
     models,
@@ -24,6 +25,7 @@ from mainspring.api import (
     push,
     streams,
     tokens,
+    trainings,
     versions,
 )
 from mainspring.api.context import Context
@@ -34,7 +36,7 @@ from mainspring.core.errors import ApiError, NotFound, Unavailable
 log = logging.getLogger(__name__)
 _SECTIONS = "account|collections|deployments|files|hardware|models|predictions|search|streams|tokens|trainings|webhooks"
 _BARE = re.compile(rf"^/(?:v1/)*(?=(?:{_SECTIONS})(?:/|$))")
-_CREATE = re.compile(r"^/v1/models/(?P<owner>[^/]+)/(?P<name>[^/]+)/predictions$")
+_CREATE = re.compile(r"^/v1/(models|deployments)/(?P<owner>[^/]+)/(?P<name>[^/]+)/predictions$")
 _APPENDED = re.compile(r"^/v1/+https?:/+[^/]+(/v1/.*)$")
 
 
@@ -43,9 +45,11 @@ def create_app(ctx: Context, pages: Sequence[BaseRoute] = ()) -> ASGIApp:
     sections = [
         *streams.operations,
         *predictions.operations,
+        *trainings.operations,
         *account.operations,
         *models.operations,
         *versions.operations,
+        *deployments.operations,
         *files.operations,
         *hardware.operations,
         *tokens.operations,
@@ -98,7 +102,7 @@ class _Hot:
             return predictions.create
         if found := _CREATE.match(scope["path"]):
             scope["path_params"] = found.groupdict()
-            return predictions.create_for_model
+            return predictions.create_for_model if found[1] == "models" else deployments.create_prediction
         return None
 
 

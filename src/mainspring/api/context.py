@@ -9,13 +9,16 @@ from datetime import datetime
 from starlette.requests import Request
 
 from mainspring.api.limits import Limits
+from mainspring.api.session import session_account
 from mainspring.core.errors import NotFound, Unauthenticated
+from mainspring.core.hardware import Hardware
 from mainspring.database import Database
 from mainspring.database.hints import Hints
 from mainspring.objects import Objects
 from mainspring.records.accounts import Account, Accounts
 from mainspring.records.answers import Answers
 from mainspring.records.catalog import Catalog
+from mainspring.records.deployments import Deployments
 from mainspring.records.feed import Feed
 from mainspring.records.files import Files
 from mainspring.records.instances import Instances
@@ -27,7 +30,7 @@ from mainspring.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The parts of the platform that the API touches."""
+    """The parts of the platform that the API touches. hardware: what can be chosen on this machine."""
 
     settings: Settings
     database: Database
@@ -40,6 +43,8 @@ class Context:
     predictions: Predictions
     instances: Instances
     files: Files
+    deployments: Deployments
+    hardware: tuple[Hardware, ...]
     builder: Builder
     answers: Answers
     limits: Limits
@@ -53,10 +58,13 @@ def context(request: Request) -> Context:
 
 
 async def authenticate(request: Request) -> Account:
-    """The account whose token the request carries, as `Bearer` or `Token`. Raises Unauthenticated, Throttled."""
+    """The account whose token or session the request carries. Raises Unauthenticated, Throttled."""
     ctx, header = context(request), request.headers.get("authorization", "")
     scheme, _, token = header.partition(" ")
     if not header:
+        if (signed_in := await session_account(ctx, request)) is not None:
+            ctx.limits.charge(signed_in.username, request.scope)
+            return signed_in
         raise Unauthenticated("You did not pass an authentication token")
     if scheme.lower() not in ("bearer", "token"):
         raise Unauthenticated

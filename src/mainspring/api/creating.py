@@ -14,8 +14,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from mainspring.api.context import Context, context
-from mainspring.api.rendering import render
+from mainspring.api.rendering import address, render
 from mainspring.api.repeating import Note, once
+from mainspring.api.session import made_by
 from mainspring.api.timeline import server_timing, timeline_of
 from mainspring.api.wire import base_url, reply
 from mainspring.core.durations import keep_s, parse_duration
@@ -31,7 +32,7 @@ from mainspring.core.ids import new_id, rfc3339
 from mainspring.core.prediction import Prediction, Status
 from mainspring.core.queue import Queue
 from mainspring.records.accounts import Account
-from mainspring.records.catalog import Version
+from mainspring.records.catalog import Model, Version
 
 _WAIT = re.compile(r"(?:^|[\s,;])wait(?:=([0-9]{1,3}))?(?:$|[\s,;])")
 _LONGEST_WAIT_S = 57.0
@@ -55,13 +56,19 @@ class CreateBody(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is asked for: who asks, what shall run, and the line that it waits in. raw is the request's body."""
+    """What is asked for: who asks, what shall run, and the line that it waits in. raw is the request's body.
+
+    hardware: SKU that it runs on; None for the model's own. A training's line is named after it once it has an id.
+    destination: owner/name, for a training.
+    """
 
     account: Account
     version: Version
     queue: Queue
     body: CreateBody
     raw: bytes
+    hardware: str | None = None
+    destination: str | None = None
 
 
 async def create_prediction(request: Request, order: Order) -> Response:
@@ -84,14 +91,15 @@ async def _create(request: Request, order: Order, note: Note) -> Prediction:
     ctx, version, body = context(request), order.version, order.body
     if ctx.feed.stopping:
         raise Unavailable("The server is stopping; try again shortly.")
-    schema = ctx.catalog.input_schema(version)
+    kind = "prediction" if order.destination is None else "training"
+    schema = ctx.catalog.input_schema(version, kind)
     values = schema.validate({} if body.input is None else body.input)
-    now, queue = ctx.now(), str(order.queue)
+    now = ctx.now()
+    prediction_id = new_id(now)
+    queue = str(order.queue if kind == "prediction" else replace(order.queue, training=prediction_id))
     if ctx.feed.waiting(queue) >= ctx.settings.max_queue:
         raise Throttled(f"Request was throttled. The queue of {version.model} is full.", retry_after=5)
-    prediction_id, base = new_id(now), base_url(request)
-    # Only a browser sends an Origin, and no page can make it send another's.
-    source = "web" if request.headers.get("origin") == base else "api"
+    model = await ctx.catalog.get_model(*version.model.split("/", 1))
     kept, sealed = _seal(ctx, prediction_id, values, schema.secret_fields)
     prediction = Prediction(
         id=prediction_id,
@@ -100,7 +108,8 @@ async def _create(request: Request, order: Order, note: Note) -> Prediction:
         version=version.id,
         queue=queue,
         deployment=order.queue.deployment,
-        source=source,
+        hardware=order.hardware or (model.hardware if model else None),
+        source=made_by(request),
         status=Status.STARTING,
         input=_encode(kept).decode(),
         secrets=sealed,
@@ -108,8 +117,10 @@ async def _create(request: Request, order: Order, note: Note) -> Prediction:
         webhook_events_filter=_events(body),
         created_at=rfc3339(now),
         deadline=_deadline(request, body, now),
-        base_url=base,
-        keep_s=await _keep_s(ctx, order, source),
+        base_url=base_url(request),
+        kind=kind,
+        destination=order.destination,
+        keep_s=_keep_s(ctx, order, model, made_by(request)) if kind == "prediction" else None,
     )
     # A caller that goes away must not leave a claimed row that nobody runs.
     await asyncio.shield(asyncio.create_task(_enqueue(ctx, prediction, note)))
@@ -144,7 +155,7 @@ async def _enqueue(ctx: Context, prediction: Prediction, note: Note) -> None:
 async def _reply(request: Request, made: Prediction, version: Version) -> Response:
     """What was made, ended if the client waits for that; what has not ended by then reads as it was made."""
     ctx, wait_s = context(request), _wait(request)
-    headers = {"Location": f"{base_url(request)}/v1/predictions/{made.id}"}
+    headers = {"Location": address(base_url(request), made)}
     if wait_s:
         headers["Preference-Applied"] = f"wait={round(wait_s)}"
         live = ctx.feed.get(made.id)
@@ -170,8 +181,7 @@ def _seal(
     return {**values, **masked}, ctx.vault.seal(json.dumps(secrets).encode(), prediction_id)
 
 
-async def _keep_s(ctx: Context, order: Order, source: str) -> int | None:
-    model = await ctx.catalog.get_model(*order.version.model.split("/", 1))
+def _keep_s(ctx: Context, order: Order, model: Model | None, source: str) -> int | None:
     settings = ctx.settings
     return keep_s(
         own=model is not None and model.owner == order.account.username,

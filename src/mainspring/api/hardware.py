@@ -1,20 +1,27 @@
-"""Hardware: what a model can ask to run on."""
+"""Hardware: what can be chosen on this machine."""
 
 from __future__ import annotations
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mainspring.api.context import authenticate
+from mainspring.api.context import authenticate, context
 from mainspring.api.operation import Operation
 from mainspring.api.wire import reply
-from mainspring.core.catalog import HARDWARE
+
+
+class HardwareReply(msgspec.Struct):
+    """What an instance can run on."""
+
+    name: str
+    sku: str
 
 
 async def list_hardware(request: Request) -> Response:
-    """GET /hardware: a bare array."""
+    """GET /hardware: a bare array of what this machine has."""
     await authenticate(request)
-    return reply([{"name": one.name, "sku": one.sku} for one in HARDWARE])
+    return reply([HardwareReply(one.name, one.sku) for one in context(request).hardware])
 
 
 operations = [
@@ -23,6 +30,7 @@ operations = [
         path="/hardware",
         handler=list_hardware,
         id="hardware.list",
-        summary="What models can run on",
+        summary="What models and deployments can run on",
+        reply=list[HardwareReply],
     ),
 ]

@@ -17,9 +17,10 @@ from mainspring.api.operation import Operation
 from mainspring.api.repeating import Note, once
 from mainspring.api.retention import retention_asked
 from mainspring.api.wire import PAGE, Body, base_url, cursor, decode, page, read_body, reply
-from mainspring.core.catalog import hardware_fault, name_fault
+from mainspring.core.catalog import name_fault
 from mainspring.core.durations import tell_retention
 from mainspring.core.errors import Forbidden, InvalidRequest, NotFound
+from mainspring.core.hardware import hardware_fault
 from mainspring.core.ids import rfc3339
 from mainspring.records.accounts import Account
 from mainspring.records.catalog import LIST_MODELS, Model, Version
@@ -57,9 +58,9 @@ class Scaling(Body):
 
 
 class UpdateBody(Body):
-    """PATCH /models/{owner}/{name}: what is left out stays as it is.
+    """PATCH /models/{owner}/{name}: what is left out stays. visibility, hardware, scaling and retention are ours.
 
-    Our additions are visibility, scaling, and retention: how long data of predictions is kept, like 24h; off or null.
+    retention: how long data of predictions is kept, like 24h; off for ever, null for no choice.
     """
 
     description: _Text | UnsetType = UNSET
@@ -70,6 +71,7 @@ class UpdateBody(Body):
     license_url: _Text | UnsetType = UNSET
     cover_image_url: _Text | UnsetType = UNSET
     visibility: str | UnsetType = UNSET
+    hardware: str | UnsetType = UNSET
     scaling: Scaling | UnsetType = UNSET
     retention: str | UnsetType | None = UNSET
 
@@ -85,9 +87,9 @@ async def create(request: Request) -> Response:
     faults = {
         "name": name_fault(body.name),
         "visibility": _visibility_fault(body.visibility),
-        "hardware": hardware_fault(body.hardware),
+        "hardware": hardware_fault(body.hardware, context(request).hardware),
     }
-    _refuse(faults | _url_faults(given))
+    refuse(faults | _url_faults(given))
     ctx = context(request)
     model = Model(**{**given, "created_at": rfc3339(ctx.now())})
 
@@ -129,7 +131,9 @@ async def update(request: Request) -> Response:
     given = {k: v for k, v in msgspec.structs.asdict(body).items() if v is not UNSET and k not in _ASIDE}
     changes = {k: v or None for k, v in given.items()}
     visibility = _visibility_fault(given["visibility"]) if "visibility" in given else None
-    _refuse({"visibility": visibility, **_url_faults(changes)})
+    options = context(request).hardware
+    hardware = hardware_fault(given["hardware"], options) if "hardware" in given else None
+    refuse({"visibility": visibility, "hardware": hardware, **_url_faults(changes)})
     if isinstance(body.scaling, Scaling):
         changes |= scaling_changes(body.scaling, model)
     if body.retention is not UNSET:
@@ -187,6 +191,7 @@ async def render_model(request: Request, model: Model) -> dict[str, Any]:
         "name": model.name,
         "description": model.description,
         "visibility": model.visibility,
+        "hardware": model.hardware,
         "is_official": False,
         "github_url": model.github_url,
         "paper_url": model.paper_url,
@@ -227,7 +232,7 @@ def scaling_changes(asked: Scaling, model: Model) -> dict[str, Any]:
         else "must be at least 1 and min_instances",
         "scaling/idle_timeout": None if idle is None or idle >= 0 else "must be at least 0 seconds",
     }
-    _refuse(faults)
+    refuse(faults)
     return {"min_instances": least, "max_instances": most, "idle_timeout_s": idle}
 
 
@@ -241,7 +246,7 @@ def _url_faults(given: Mapping[str, Any]) -> dict[str, str | None]:
     return {k: None if _URL.fullmatch(v) else "Enter a valid URL." for k, v in links.items()}
 
 
-def _refuse(faults: Mapping[str, str | None]) -> None:
+def refuse(faults: Mapping[str, str | None]) -> None:
     """Raise Replicate's 400 for the faults that there are, by field."""
     found = {field: fault for field, fault in faults.items() if fault is not None}
     if not found:

@@ -54,8 +54,8 @@ async def create_for_model(request: Request) -> Response:
 
 async def get(request: Request) -> Response:
     """GET /predictions/{id}."""
-    prediction = await _own(request, await authenticate(request))
-    told = await _present(request, prediction)
+    prediction = await _own(request)
+    told = await present(request, prediction)
     if prediction.status is Status.STARTING:
         await add_waiting(context(request), told.timeline, prediction)
     return reply(told)
@@ -63,8 +63,11 @@ async def get(request: Request) -> Response:
 
 async def cancel(request: Request) -> Response:
     """POST /predictions/{id}/cancel; an ended prediction stays as it is."""
-    account = await authenticate(request)
-    prediction = await _own(request, account)
+    return reply(await present(request, await stop(request, await _own(request))))
+
+
+async def stop(request: Request, prediction: Prediction) -> Prediction:
+    """The prediction as it is after it was asked to end."""
     ctx, now = context(request), rfc3339(context(request).now())
     live = ctx.feed.get(prediction.id)
     ended = await ctx.predictions.end_waiting(prediction.id, Status.CANCELED, now)
@@ -76,7 +79,7 @@ async def cancel(request: Request) -> Response:
         ctx.hints.hint("instances")
         if live is not None:
             await live.ended(_CANCEL_REPLY_S)
-    return reply(await _present(request, await _own(request, account)))
+    return await ctx.predictions.get(prediction.id) or prediction
 
 
 async def list_predictions(request: Request) -> Response:
@@ -97,7 +100,7 @@ async def list_predictions(request: Request) -> Response:
         before=_moment(query.get("created_before"), "created_before"),
         source=source,
     )
-    results = [await _present(request, prediction) for prediction in found.items]
+    results = [await present(request, prediction) for prediction in found.items]
     return reply(page(request, results, next_cursor=found.next, previous_cursor=found.previous))
 
 
@@ -119,18 +122,24 @@ def _moment(text: str | None, name: str) -> str | None:
         raise InvalidRequest(f"{name} must be an ISO 8601 date-time") from error
 
 
-async def _own(request: Request, account: Account) -> Prediction:
-    prediction = await context(request).predictions.get(request.path_params["prediction_id"])
+async def _own(request: Request) -> Prediction:
+    account = await authenticate(request)
+    return await own_prediction(request, account, request.path_params["prediction_id"])
+
+
+async def own_prediction(request: Request, account: Account, prediction_id: str) -> Prediction:
+    """The account's prediction or training. Raises NotFound."""
+    prediction = await context(request).predictions.get(prediction_id)
     if prediction is None or prediction.account != account.username:
         raise NotFound
     return prediction
 
 
-async def _present(request: Request, prediction: Prediction) -> PredictionReply:
+async def present(request: Request, prediction: Prediction) -> PredictionReply:
     """The reply, with what a running prediction has said so far."""
     ctx = context(request)
     version = await ctx.catalog.get_version(prediction.model, prediction.version)
-    kind = ctx.catalog.output_kind(version) if version else OutputKind(False, False, False)
+    kind = ctx.catalog.output_kind(version, prediction.kind) if version else OutputKind(False, False, False)
     rendered = render(request, prediction, streams_files=kind.streams_files)
     if prediction.status is not Status.PROCESSING:
         return rendered

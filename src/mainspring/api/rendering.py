@@ -23,14 +23,15 @@ class PredictionUrls(msgspec.Struct):
 
     get: str
     cancel: str
-    stream: str
     web: str
+    stream: str | UnsetType = UNSET
 
 
 class PredictionReply(msgspec.Struct):
-    """Replicate's prediction object. What is unset is left out: clients refuse some nulls.
+    """Replicate's prediction object, and its training, which has neither stream nor data_removed.
 
-    Ours are expires_at, when input, output and logs are removed, and timeline.
+    What is unset is left out: clients refuse some nulls. Ours are timeline, and expires_at: when input, output and
+    logs are removed.
     """
 
     id: str
@@ -39,33 +40,34 @@ class PredictionReply(msgspec.Struct):
     input: Raw
     logs: str
     output: Raw
-    data_removed: bool
     error: str | None
     source: str
     status: str
     created_at: str
     urls: PredictionUrls
     timeline: Timeline
+    data_removed: bool | UnsetType = UNSET
     started_at: str | UnsetType = UNSET
     completed_at: str | UnsetType = UNSET
     deadline: str | UnsetType = UNSET
     metrics: Raw | UnsetType = UNSET
     expires_at: str | UnsetType = UNSET
+    deployment: str | UnsetType = UNSET
     webhook: str | UnsetType = UNSET
     webhook_events_filter: Raw | UnsetType = UNSET
 
 
 def render(request: Request, prediction: Prediction, *, streams_files: bool = False) -> PredictionReply:
-    """The reply for a prediction, with URLs of the listener that was called."""
-    base = base_url(request)
-    own = f"{base}/v1/predictions/{prediction.id}"
+    """The reply for a prediction or a training, with URLs of the listener that was called."""
+    base, training = base_url(request), prediction.kind == "training"
+    own = address(base, prediction)
     kind = "files" if streams_files else "streams"
     proof = context(request).vault.capability(f"stream {prediction.id}")
     urls = PredictionUrls(
         get=own,
         cancel=f"{own}/cancel",
-        stream=f"{base}/v1/{kind}/{prediction.id}-{proof}",
         web=f"{base}/p/{prediction.id}",
+        stream=UNSET if training else f"{base}/v1/{kind}/{prediction.id}-{proof}",
     )
     return PredictionReply(
         id=prediction.id,
@@ -74,7 +76,7 @@ def render(request: Request, prediction: Prediction, *, streams_files: bool = Fa
         input=Raw(prediction.input.encode()),
         logs=prediction.logs,
         output=Raw(with_urls(prediction.output, base)) if prediction.output is not None else _NULL,
-        data_removed=bool(prediction.data_removed),
+        data_removed=UNSET if training else bool(prediction.data_removed),
         error=prediction.error,
         source=prediction.source,
         status=prediction.status.value,
@@ -86,11 +88,17 @@ def render(request: Request, prediction: Prediction, *, streams_files: bool = Fa
         metrics=Raw(prediction.metrics.encode()) if prediction.metrics else UNSET,
         timeline=timeline_of(prediction),
         expires_at=prediction.expires_at or UNSET,
+        deployment=prediction.deployment or UNSET,
         webhook=prediction.webhook or UNSET,
         webhook_events_filter=Raw(prediction.webhook_events_filter.encode())
         if prediction.webhook_events_filter
         else UNSET,
     )
+
+
+def address(base: str, prediction: Prediction) -> str:
+    """Where a prediction or a training can be asked about."""
+    return f"{base}/v1/{prediction.kind}s/{prediction.id}"
 
 
 def with_urls(output: str, base: str) -> bytes:

@@ -30,18 +30,22 @@ async def get(request: Request) -> Response:
 
 
 async def delete(request: Request) -> Response:
-    """DELETE /models/{owner}/{name}/versions/{id}: of a private model, when nothing runs on it.
+    """DELETE /models/{owner}/{name}/versions/{id}: of a private model, when nothing runs on it or is pinned to it.
 
     202 like Replicate's, although the version is gone at once; what was built for it goes later.
     """
     model = await own_model(request, await authenticate(request))
     catalog, version_id = context(request).catalog, request.path_params["version_id"]
-    if await catalog.get_version(model.full_name, version_id) is None:
+    version = await catalog.get_version(model.full_name, version_id)
+    if version is None:
         raise NotFound
     if model.visibility != "private":
         raise Forbidden("You can only delete versions of private models.")
     if not await catalog.delete_version(model.full_name, version_id):
-        raise Conflict("This version has predictions that have not ended.")
+        raise Conflict("This version is in a deployment, or has predictions that have not ended.")
+    if version.weights is not None:
+        await context(request).objects.delete(version.weights)
+        context(request).hints.hint("weights")
     return Response(status_code=202)
 
 

@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +83,13 @@ def prepare_source(source: Path, openapi: dict[str, Any]) -> Path:
     file.parent.mkdir(exist_ok=True)
     file.write_text(json.dumps(openapi, separators=(",", ":")))
     return file
+
+
+def training_view(openapi: Mapping[str, Any]) -> dict[str, Any]:
+    """The document for an instance that trains: coglet checks what is streamed by Input, here that of train()."""
+    schemas = openapi["components"]["schemas"]
+    swapped = {**schemas, "Input": schemas["TrainingInput"], "Output": schemas["TrainingOutput"]}
+    return {**openapi, "components": {**openapi["components"], "schemas": swapped}}
 
 
 async def _ask(

@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from mainspring import __version__
-from mainspring.cli import account, doctor, env, login, model, push, run, serve, token
+from mainspring.cli import account, deployment, doctor, env, login, model, push, run, serve, token, train
 from mainspring.cli.terminal import tell_error
 from mainspring.core.errors import MainspringError
 
@@ -55,6 +55,7 @@ def _top(
 
 app.command("serve")(serve.serve)
 app.command("run")(run.run)
+app.command("train")(train.train)
 app.command("push")(push.push)
 app.command("login")(login.login)
 app.command("logout")(login.logout)
@@ -62,5 +63,6 @@ app.command("whoami")(login.whoami)
 app.add_typer(account.app, name="account")
 app.add_typer(token.app, name="token")
 app.add_typer(model.app, name="model")
+app.add_typer(deployment.app, name="deployment")
 app.command("env")(env.env)
 app.command("doctor")(doctor.doctor)

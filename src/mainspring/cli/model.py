@@ -63,7 +63,8 @@ def show_model(model: ModelName, as_json: AsJson = False) -> None:
         return _print_json(found)
     scaling = found.get("scaling") or {}
     shown = {
-        name: found.get(name) for name in ("description", "visibility", "run_count", "url", "retention")
+        name: found.get(name)
+        for name in ("description", "visibility", "hardware", "run_count", "url", "retention")
     } | scaling
     result(printable(f"{found['owner']}/{found['name']}"))
     for name, value in shown.items():
@@ -92,6 +93,9 @@ def set_model(
     ] = None,
     visibility: Annotated[str | None, typer.Option(help="public or private.")] = None,
     description: Annotated[str | None, typer.Option(help="One sentence on what it does.")] = None,
+    hardware: Annotated[
+        str | None, typer.Option(metavar="SKU", help="What its instances run on, like cpu or gpu-t4.")
+    ] = None,
 ) -> None:
     """Change the settings of a model; what is not given stays as it is.
 
@@ -109,7 +113,8 @@ def set_model(
         raise CliError(f"--visibility must be public or private, not {visibility!r}.")
     scaling = {"min_instances": min_instances, "max_instances": max_instances, "idle_timeout": idle_timeout}
     scaling = {k: v for k, v in scaling.items() if v is not None}
-    changes = {"visibility": visibility, "description": description, "scaling": scaling or None}
+    changes: dict[str, Any] = {"visibility": visibility, "description": description, "hardware": hardware}
+    changes["scaling"] = scaling or None
     changes = {k: v for k, v in changes.items() if v is not None}
     if retention is not None:
         changes["retention"] = asked_retention(retention)

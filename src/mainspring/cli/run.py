@@ -95,8 +95,11 @@ def parse_reference(text: str) -> Reference:
     return Reference(found[1], found[2], found[3])
 
 
-async def find_schema(client: Client, model: Reference) -> ModelSchema:
-    """The schema of the version that is named, else of the latest. Raises CliError when there is none."""
+async def find_schema(client: Client, model: Reference, kind: str = "") -> ModelSchema:
+    """The schema of the version that is named, else of the latest. Raises CliError when there is none.
+
+    kind: "Training" for what train() takes.
+    """
     from mainspring.cli.schema import ModelSchema
 
     if model.version:
@@ -105,7 +108,7 @@ async def find_schema(client: Client, model: Reference) -> ModelSchema:
         version = (await client.get(model.path)).get("latest_version")
     if not version:
         raise CliError(f"{model} has no version yet.", f"Push one: mainspring push DIR {model}")
-    return ModelSchema(version.get("openapi_schema"))
+    return ModelSchema(version.get("openapi_schema"), kind)
 
 
 async def _run(call: Call) -> bool:
@@ -113,19 +116,20 @@ async def _run(call: Call) -> bool:
     from mainspring.cli.progress import Screen
 
     async with Client() as client:
-        schema = await _schema_or_help(client, call.model)
+        schema = await schema_or_help(client, call.model)
         prediction = await _create(client, call, schema)
         with Screen() as screen:
-            final = await _until_end(client, prediction, screen, stream=call.stream and schema.streams_text())
+            final = await until_end(client, prediction, screen, stream=call.stream and schema.streams_text())
         await _show(client, call, schema, final, screen)
         return bool(final["status"] == "succeeded")
 
 
-async def _schema_or_help(client: Client, model: Reference) -> ModelSchema:
+async def schema_or_help(client: Client, model: Reference, kind: str = "") -> ModelSchema:
+    """As find_schema, with help for a name that nobody has. Raises CliError."""
     from mainspring.cli.client import Refused
 
     try:
-        return await find_schema(client, model)
+        return await find_schema(client, model, kind)
     except Refused as error:
         if error.status != 404:
             raise
@@ -150,9 +154,10 @@ async def _create(client: Client, call: Call, schema: ModelSchema) -> dict[str, 
     return created
 
 
-async def _until_end(
-    client: Client, prediction: dict[str, Any], screen: Screen, *, stream: bool
+async def until_end(
+    client: Client, prediction: dict[str, Any], screen: Screen, *, stream: bool, noun: str = "prediction"
 ) -> dict[str, Any]:
+    """The prediction or training in its terminal state; Ctrl-C cancels it."""
     import asyncio
 
     from mainspring.cli.follow import follow
@@ -164,9 +169,9 @@ async def _until_end(
         try:
             async with asyncio.timeout(5):
                 await client.call("POST", f"/v1/predictions/{prediction['id']}/cancel")
-            tell(f"prediction {prediction['id']} was canceled")
+            tell(f"{noun} {prediction['id']} was canceled")
         except (CliError, TimeoutError) as error:
-            tell(f"prediction {prediction['id']} could not be canceled: {error or 'no answer'}")
+            tell(f"{noun} {prediction['id']} could not be canceled: {error or 'no answer'}")
         raise
 
 
@@ -185,7 +190,7 @@ async def _show(
     else:
         _finish_text(as_text(output, schema) if output is not None else "", screen)
     if final["status"] != "succeeded":
-        await _explain(final)
+        await explain(final)
 
 
 def _finish_text(whole: str, screen: Screen) -> None:
@@ -197,11 +202,12 @@ def _finish_text(whole: str, screen: Screen) -> None:
         result(rest, newline=not rest.endswith("\n"))
 
 
-async def _explain(final: dict[str, Any]) -> None:
+async def explain(final: dict[str, Any], noun: str = "prediction") -> None:
+    """Tell why it did not succeed."""
     reason = final.get("error") or {"aborted": "its deadline passed before it could start"}.get(
         final["status"], ""
     )
     tell(f"{final['status']}{f': {reason}' if reason else ''}")
     if final["status"] == "failed" and not (final.get("logs") or "").strip():
         tell("It wrote no logs.")
-    tell(f"prediction {final['id']}")
+    tell(f"{noun} {final['id']}")

@@ -36,16 +36,17 @@ class InputField:
 
 
 class ModelSchema:
-    """The OpenAPI document of a version, or {} when there is none."""
+    """The OpenAPI document of a version, or {} when there is none. kind: "Training" for what trains it."""
 
-    def __init__(self, document: Schema | None) -> None:
+    def __init__(self, document: Schema | None, kind: str = "") -> None:
         self._schemas: Schema = (document or {}).get("components", {}).get("schemas", {})
-        self.known = "Input" in self._schemas
-        self.output: Schema = self.resolve(self._schemas.get("Output", {}))
+        self._name = f"{kind}Input"
+        self.known = self._name in self._schemas
+        self.output: Schema = self.resolve(self._schemas.get(f"{kind}Output", {}))
 
     def inputs(self) -> dict[str, InputField]:
         """The inputs in the order of the model's signature."""
-        schema = self._schemas.get("Input", {})
+        schema = self._schemas.get(self._name, {})
         required = schema.get("required", ())
         properties = sorted(schema.get("properties", {}).items(), key=lambda p: p[1].get("x-order", 0))
         return {name: self._field(name, found, name in required) for name, found in properties}

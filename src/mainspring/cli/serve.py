@@ -98,6 +98,7 @@ def announce(announcement: Announcement) -> None:
     typer.secho(f"Mainspring is running, as {announcement.account}.", bold=True)
     rows = [
         ("page", announcement.page_url),
+        ("sign in", f"{announcement.sign_in_url}  (once, within an hour)"),
         ("API", announcement.api_url),
         ("API, TLS", announcement.tls_api_url),
     ]

@@ -16,7 +16,8 @@ _INFRASTRUCTURE = re.compile(
     r"protocol error|Slot socket|Slot poisoned"
 )
 _PREFIXES = re.compile(
-    r"^(?:(?:worker setup failed(?: \(slot [^)]*\))?|[Ss]etup failed|(?:Async )?[Pp]rediction failed): )+"
+    r"^(?:(?:worker setup failed(?: \(slot [^)]*\))?|[Ss]etup failed|"
+    r"(?:Async )?(?:[Pp]rediction|[Tt]raining) failed): )+"
 )
 _CLASS_NAME = re.compile(r"^([A-Za-z_][\w.<>]*)(?:: |$)")
 _PROCESS_EXITS = ("SystemExit", "KeyboardInterrupt")

@@ -1,4 +1,4 @@
-"""The names of models and versions, and of the hardware that a model can ask for."""
+"""The names of models and versions."""
 
 from __future__ import annotations
 
@@ -27,26 +27,6 @@ class Reference:
         return f"{self.owner}/{self.name}" if self.owner else None
 
 
-@dataclass(frozen=True, slots=True)
-class Hardware:
-    """What a model can ask to run on. sku is the API's word for it, name is for people."""
-
-    sku: str
-    name: str
-
-
-HARDWARE = (
-    Hardware("cpu", "CPU"),
-    Hardware("gpu", "Any GPU"),
-    Hardware("gpu-t4", "Nvidia T4 GPU"),
-    Hardware("gpu-l40s", "Nvidia L40S GPU"),
-    Hardware("gpu-l40s-2x", "2x Nvidia L40S GPU"),
-    Hardware("gpu-a100-large", "Nvidia A100 (80GB) GPU"),
-    Hardware("gpu-a100-large-2x", "2x Nvidia A100 (80GB) GPU"),
-    Hardware("gpu-h100", "Nvidia H100 GPU"),
-)
-
-
 def parse_reference(text: str) -> Reference:
     """What `owner/name`, `owner/name:version` or a bare version of 64 hex digits names.
 
@@ -69,10 +49,3 @@ def name_fault(name: str) -> str | None:
     if not _NAME.fullmatch(name):
         return "may only have letters, digits, '.', '_' and '-', and begins and ends with a letter or digit"
     return None
-
-
-def hardware_fault(sku: str) -> str | None:
-    """Why sku can't be chosen, in Replicate's words; None for one that can."""
-    if any(one.sku == sku for one in HARDWARE):
-        return None
-    return f"{sku} is not a valid hardware SKU. Your options are: {', '.join(one.sku for one in HARDWARE)}"

@@ -15,7 +15,9 @@ class LaunchSpec:
 
     source: the version's unpacked source tree, with `.cog/openapi_schema.json` in it; shared, never written.
     environment: a virtual environment that holds the model's packages, `cog` and `coglet`.
-    predictor: `file.py:Name`, relative to source. slots: predictions at once (COG_MAX_CONCURRENCY).
+    predictor: `file.py:Name`, relative to source; trains: it is what trains. document: JSON that coglet checks inputs
+    by, in place of the source's. weights: a file in a directory of its own that the model reads but can't write, for
+    COG_WEIGHTS. slots: predictions at once (COG_MAX_CONCURRENCY).
     devices: GPU indexes given to it, for CUDA_VISIBLE_DEVICES. threads: how many it shall compute with.
     """
 
@@ -27,6 +29,9 @@ class LaunchSpec:
     env: dict[str, str] = field(default_factory=dict)
     devices: tuple[int, ...] = ()
     threads: int = 1
+    trains: bool = False
+    document: bytes | None = None
+    weights: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,6 +191,7 @@ def fence(
     """The boot program's arguments that fence an instance in at this level."""
     own = [
         str(spec.source),
+        *([str(spec.weights.parent)] if spec.weights else []),
         *interpreter_roots(spec.environment),
         *([str(adapter.parent)] if adapter else []),
     ]

@@ -94,7 +94,7 @@ class SubprocessLauncher:
         if workdir.exists():
             raise LaunchError(f"An instance {spec.instance_id!r} is here already")
         try:
-            await asyncio.to_thread(lay_out, spec.source, workdir, len(self._hidden))
+            await asyncio.to_thread(lay_out, spec, workdir, len(self._hidden))
             return self._start(spec, workdir, isolation)
         except OSError as error:
             await asyncio.to_thread(remove, workdir)
@@ -134,12 +134,19 @@ class SubprocessLauncher:
         port = reserved.getsockname()[1]
         log = workdir / "stderr.log"
         predictor = f"{self._adapter}:Predictor" if self._adapter else spec.predictor
-        facts = (f"parent={os.getpid()}", f"port={port}", f"predictor={predictor}", f"nofile={OPEN_FILES}")
+        mode = "train" if spec.trains else "predict"
+        facts = (f"parent={os.getpid()}", f"port={port}", f"predictor={predictor}", f"mode={mode}")
         try:
             with log.open("ab") as output:
                 process = subprocess.Popen(
                     [
-                        *(str(spec.environment / "bin" / "python"), "-I", str(BOOT), *facts),
+                        *(
+                            str(spec.environment / "bin" / "python"),
+                            "-I",
+                            str(BOOT),
+                            *facts,
+                            f"nofile={OPEN_FILES}",
+                        ),
                         *fence(spec, workdir, isolation, self._hidden, self._adapter),
                     ],
                     cwd=workdir / "work",
@@ -270,6 +277,8 @@ def _environment(spec: LaunchSpec, workdir: Path, isolation: Isolation) -> dict[
         "PATH": f"{spec.environment / 'bin'}:{path}",
         "COG_MAX_CONCURRENCY": str(spec.slots),
         "MAINSPRING_PREDICTOR": spec.predictor,
+        **({"MAINSPRING_TRAINS": "1"} if spec.trains else {}),
+        **({"COG_WEIGHTS": str(spec.weights)} if spec.weights else {}),
         "MAINSPRING_INBOX": str(workdir / "inbox"),
         "MAINSPRING_OUTBOX": str(workdir / "outbox"),
         leftovers.MARK: f"{workdir}/",

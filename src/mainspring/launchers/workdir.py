@@ -6,15 +6,21 @@ import os
 import shutil
 from pathlib import Path
 
+from mainspring.launchers import LaunchSpec
+
 COPIED_BELOW_BYTES = 1 << 20
 
 
-def lay_out(source: Path, workdir: Path, veils: int) -> None:
+def lay_out(spec: LaunchSpec, workdir: Path, veils: int) -> None:
     """Make workdir with work/, tmp/, inbox/, outbox/ and `veils` empty stand-ins for directories to cover."""
     workdir.mkdir(mode=0o700, parents=True)
     for name in ("tmp", "inbox", "outbox", *(f"veils/{i}" for i in range(veils))):
         (workdir / name).mkdir(mode=0o700, parents=True)
-    _mirror(str(source), str(workdir / "work"))
+    _mirror(str(spec.source), str(workdir / "work"))
+    if spec.document is not None:
+        own = workdir / "work" / ".cog" / "openapi_schema.json"
+        own.unlink(missing_ok=True)
+        own.write_bytes(spec.document)
 
 
 def _mirror(source: str, target: str) -> None:

@@ -66,6 +66,10 @@ WHOSE = """
     SELECT a.username, a.type, a.name, a.created_at, a.retention_s, t.id AS token_id
     FROM tokens t JOIN accounts a ON a.username = t.account
     WHERE t.hash = :hash AND t.disabled_at IS NULL"""
+WHOSE_ID = """
+    SELECT a.username, a.type, a.name, a.created_at, a.retention_s, t.id AS token_id
+    FROM tokens t JOIN accounts a ON a.username = t.account
+    WHERE t.id = :id AND t.disabled_at IS NULL"""
 CREATE_TOKEN = f"""
     INSERT INTO tokens (id, account, name, hash, prefix, last_four, created_at)
     VALUES (:id, :account, :name, :hash, :prefix, :last_four, :created_at)
@@ -112,11 +116,18 @@ class Accounts:
         digest = _digest(token)
         known: _Known | None = self._recent.get(digest)
         if known is None:
-            known = await self._recent.ask(digest, lambda: self._read(digest))
-        if known is None:
-            return None
-        self._used.add(known.token_id)
-        return known.account
+            known = await self._recent.ask(digest, lambda: self._read(WHOSE, {"hash": digest}))
+        return self._seen(known)
+
+    async def by_token_id(self, token_id: str) -> Account | None:
+        """Whose token has this id; None for one that is unknown or disabled."""
+        known = await self._recent.ask(("id", token_id), lambda: self._read(WHOSE_ID, {"id": token_id}))
+        return self._seen(known)
+
+    async def token_id(self, token: str) -> str | None:
+        """The id of this token; None for one that is unknown or disabled."""
+        known = await self._read(WHOSE, {"hash": _digest(token)})
+        return known.token_id if known else None
 
     async def create_token(
         self,
@@ -170,8 +181,14 @@ class Accounts:
             at = rfc3339(now)
             await self._database.write(*(Statement(TOUCH, {"id": i, "now": at}) for i in sorted(used)))
 
-    async def _read(self, digest: str) -> _Known | None:
-        rows = await self._database.fetch(WHOSE, {"hash": digest})
+    def _seen(self, known: _Known | None) -> Account | None:
+        if known is None:
+            return None
+        self._used.add(known.token_id)
+        return known.account
+
+    async def _read(self, sql: str, given: dict[str, str]) -> _Known | None:
+        rows = await self._database.fetch(sql, given)
         return _Known(_account(rows[0]), rows[0]["token_id"]) if rows else None
 
 

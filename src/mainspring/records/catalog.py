@@ -56,7 +56,8 @@ class Version:
     """A version of a model: everything that is needed to start an instance of it.
 
     env: environment variables; source and environment: directories that the builder made; slots: how many
-    predictions one instance takes at once.
+    predictions one instance takes at once. trainer: the reference of what trains it. base: owner/name:id of the version
+    that a training made this one of, with weights as the key of what it learned in the object store.
     """
 
     model: str
@@ -70,6 +71,9 @@ class Version:
     env: Mapping[str, str]
     source: str
     environment: str
+    trainer: str | None = None
+    weights: str | None = None
+    base: str | None = None
 
 
 _MODEL_COLUMNS = tuple(f.name for f in fields(Model))
@@ -103,7 +107,7 @@ DELETE_MODEL = f"""
     AND NOT EXISTS (SELECT 1 FROM versions WHERE model = :model) RETURNING name"""
 ADD_VERSION = f"""
     INSERT INTO versions ({_VERSION}) VALUES ({", ".join(":" + c for c in _VERSION_COLUMNS)})
-    ON CONFLICT (model, id) DO NOTHING"""
+    ON CONFLICT (model, id) DO UPDATE SET trainer = coalesce(versions.trainer, excluded.trainer)"""
 SET_LATEST = f"""
     UPDATE models SET latest_version = :id, latest_version_at = :created_at
     WHERE {_THIS_MODEL} RETURNING name"""
@@ -117,8 +121,11 @@ LIST_VERSIONS = Keyset.of(_VERSION, "FROM versions WHERE model = :model", at="cr
 WARM = f"SELECT {_MODEL} FROM models WHERE min_instances > 0 AND latest_version IS NOT NULL"
 DELETE_VERSION = """
     DELETE FROM versions WHERE model = :model AND id = :id
-    AND NOT EXISTS (SELECT 1 FROM predictions WHERE status = 'starting' AND queue = :queue)
-    AND NOT EXISTS (SELECT 1 FROM predictions WHERE status = 'processing' AND queue = :queue) RETURNING id"""
+    AND NOT EXISTS (SELECT 1 FROM predictions WHERE status = 'starting' AND queue BETWEEN :queue AND :queue || '~')
+    AND NOT EXISTS (SELECT 1 FROM predictions WHERE status = 'processing' AND queue BETWEEN :queue AND :queue || '~')
+    AND NOT EXISTS (SELECT 1 FROM releases r JOIN deployments d ON r.deployment = d.owner || '/' || d.name
+        WHERE r.model = :model AND r.version = :id AND r.number IN (d.current, d.live)) RETURNING id"""
+WEIGHTS = "SELECT weights FROM versions WHERE weights IS NOT NULL"
 _NEWEST = "FROM versions WHERE model = :model ORDER BY created_at DESC, id DESC LIMIT 1"
 FALL_BACK = f"""
     UPDATE models
@@ -192,17 +199,23 @@ class Catalog:
 
         Returns the version as it is stored. Raises NotFound without such a model.
         """
-        row = _version_row(replace(version, model=model))
-        latest = {**_this(model), "id": version.id, "created_at": version.created_at}
         _, _, rows = await self._database.write(
-            Statement(ADD_VERSION, row),
-            Statement(SET_LATEST, latest, guard=True),
+            *self.registration(replace(version, model=model)),
             Statement(GET_VERSION, {"model": model, "id": version.id}, guard=True),
         )
-        self._recent.forget()
+        self.forget()
         if not rows:
             raise NotFound(f"The model {model} does not exist")
         return _version(rows[0])
+
+    def registration(self, version: Version) -> tuple[Statement, Statement]:
+        """What makes version its model's latest; undone when there is no such model. `forget` after it is written."""
+        latest = {**_this(version.model), "id": version.id, "created_at": version.created_at}
+        return Statement(ADD_VERSION, _version_row(version)), Statement(SET_LATEST, latest, guard=True)
+
+    def forget(self) -> None:
+        """Read again what is asked for next."""
+        self._recent.forget()
 
     async def get_version(self, model: str, version_id: str) -> Version | None:
         """The version of a model, whoever may see it."""
@@ -222,22 +235,31 @@ class Catalog:
 
         return await self._recent.ask(("find", version_id, account), read)
 
-    def input_schema(self, version: Version) -> InputSchema:
-        """The version's compiled input schema. A version never changes, so this is made once."""
-        found: InputSchema | None = self._schemas.get((version.model, version.id))
+    def input_schema(self, version: Version, kind: str = "prediction") -> InputSchema:
+        """The version's compiled input schema for a kind of prediction. A version never changes: this is made once."""
+        key = (kind, version.model, version.id)
+        found: InputSchema | None = self._schemas.get(key)
         if found is None:
-            found = InputSchema.compile(version.openapi_schema)
-            self._schemas.put((version.model, version.id), found)
+            found = InputSchema.compile(
+                version.openapi_schema, "TrainingInput" if kind == "training" else "Input"
+            )
+            self._schemas.put(key, found)
         return found
 
-    def output_kind(self, version: Version) -> OutputKind:
-        """How the version gives its output; read once from its document."""
+    def output_kind(self, version: Version, kind: str = "prediction") -> OutputKind:
+        """How the version gives its output; read once from its document. A training gives its own at the end."""
+        if kind == "training":
+            return OutputKind(iterator=False, concatenate=False, has_files=True)
         key = ("output", version.model, version.id)
         found: OutputKind | None = self._schemas.get(key)
         if found is None:
             found = OutputKind.of(version.openapi_schema)
             self._schemas.put(key, found)
         return found
+
+    async def weights(self) -> set[str]:
+        """Keys of the weights that versions are made of."""
+        return {row["weights"] for row in await self._database.fetch(WEIGHTS)}
 
     async def referenced(self) -> tuple[set[str], set[str]]:
         """The sources and the environments that versions are made of."""
@@ -253,7 +275,7 @@ class Catalog:
         return await read_page(self._database, LIST_VERSIONS, {"model": model}, _version, cursor, limit)
 
     async def delete_version(self, model: str, version_id: str) -> bool:
-        """Forget a version that no unfinished prediction needs; the newest one left becomes the latest."""
+        """Forget a version that no unfinished prediction and no deployment needs; the newest one left is the latest."""
         given = {**_this(model), "model": model, "id": version_id, "queue": f"{model}:{version_id}"}
         rows, _ = await self._database.write(
             Statement(DELETE_VERSION, given, guard=True), Statement(FALL_BACK, given)

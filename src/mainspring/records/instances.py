@@ -15,9 +15,10 @@ from mainspring.database import Database, Row, Statement
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
-    """One copy of a version on this machine. devices: GPU indexes; memory: bytes set aside for it.
+    """One copy of a version on this machine. hardware: SKU; devices: GPU indexes.
 
-    steps: JSON array of {name, at}, how it came up so far.
+    memory: bytes set aside for it; cpus: cores, None for what the settings say. reason says why it went, fault why
+    it never got ready, if that is the model's doing. steps: JSON array of {name, at}, how it came up so far.
     """
 
     id: str
@@ -37,6 +38,9 @@ class Instance:
     ended_at: str | None = None
     reason: str | None = None
     setup_logs: str = ""
+    hardware: str = "cpu"
+    cpus: float | None = None
+    fault: str | None = None
     steps: str = "[]"
 
 
@@ -57,12 +61,19 @@ USED = "UPDATE instances SET last_used_at = :now WHERE id = :id AND state = 'rea
 STOP = """
     UPDATE instances SET state = 'stopping', reason = :reason WHERE id = :id AND state IN ('booting', 'ready')
     AND NOT EXISTS (SELECT 1 FROM predictions WHERE instance_id = :id AND status = 'processing') RETURNING id"""
+DRAIN = """
+    UPDATE instances SET state = 'stopping', reason = :reason WHERE id = :id AND state IN ('booting', 'ready')
+    RETURNING id"""
 END = """
-    UPDATE instances SET state = 'ended', ended_at = :now, reason = coalesce(reason, :reason), setup_logs = :logs
+    UPDATE instances SET state = 'ended', ended_at = :now, reason = coalesce(reason, :reason), setup_logs = :logs,
+        fault = :fault
     WHERE id = :id AND state <> 'ended' RETURNING id"""
 FAILED = """
     SELECT queue, max(ended_at) AS at FROM instances
-    WHERE state = 'ended' AND ready_at IS NULL AND ended_at > :since GROUP BY queue"""
+    WHERE state = 'ended' AND fault IS NOT NULL AND ended_at > :since GROUP BY queue"""
+FAULT = f"""
+    SELECT {_ALL} FROM instances WHERE state = 'ended' AND fault IS NOT NULL AND queue = :queue
+    ORDER BY ended_at DESC LIMIT 1"""
 PRUNE = "DELETE FROM instances WHERE state = 'ended' AND ended_at < :before"
 
 
@@ -108,12 +119,21 @@ class Instances:
         """Let it go if it runs nothing; False when it does, or is going already."""
         return await self._change(STOP, id=instance_id, reason=reason)
 
-    async def end(self, instance_id: str, reason: str, logs: str, now: str) -> bool:
-        """Its process is gone; False when that was known."""
-        return await self._change(END, id=instance_id, reason=reason, logs=logs, now=now)
+    async def drain(self, instance_id: str, reason: str) -> bool:
+        """Let it go once what it runs has ended; it takes nothing more. False when it is going already."""
+        return await self._change(DRAIN, id=instance_id, reason=reason)
+
+    async def end(self, instance_id: str, reason: str, logs: str, now: str, fault: str | None = None) -> bool:
+        """Its process is gone; False when that was known. fault: why it never got ready, if the model is to blame."""
+        return await self._change(END, id=instance_id, reason=reason, logs=logs, now=now, fault=fault)
+
+    async def fault(self, queue: str) -> Instance | None:
+        """The last instance of a queue that failed to get ready."""
+        row = await self._database.fetch_one(FAULT, {"queue": queue})
+        return _instance(row) if row else None
 
     async def failed(self, since: str) -> dict[str, str]:
-        """When an instance last ended before it was ready, by queue."""
+        """When an instance last failed to get ready, by queue."""
         return {row["queue"]: row["at"] for row in await self._database.fetch(FAILED, {"since": since})}
 
     async def prune(self, before: str) -> None:

@@ -26,7 +26,8 @@ _CLAIMED = {
 CREATE_CLAIMED = f"""
     INSERT INTO predictions ({_ALL}) SELECT {", ".join(_CLAIMED.get(c, ":" + c) for c in _COLUMNS)}
     RETURNING status"""
-COUNT_RUN = "UPDATE models SET run_count = run_count + 1 WHERE owner = :owner AND name = :name"
+COUNT_RUN = """
+    UPDATE models SET run_count = run_count + 1 WHERE owner = :owner AND name = :name AND :kind = 'prediction'"""
 GET = f"SELECT {_ALL} FROM predictions WHERE id = :id"
 LIST = Keyset.of(
     _ALL,
@@ -34,6 +35,9 @@ LIST = Keyset.of(
     " AND (:before IS NULL OR created_at < :before) AND (:source IS NULL OR source = :source)",
     at="id",
     key="id",
+)
+LIST_TRAININGS = Keyset.of(
+    _ALL, "FROM predictions WHERE account = :account AND kind = 'training'", at="id", key="id"
 )
 CLAIM = f"""
     UPDATE predictions SET status = 'processing', started_at = :now, instance_id = :instance, attempt = attempt + 1
@@ -108,7 +112,7 @@ class Predictions:
         """
         owner, _, name = prediction.model.partition("/")
         row = {c: getattr(prediction, c) for c in _COLUMNS}
-        count = Statement(COUNT_RUN, {"owner": owner, "name": name})
+        count = Statement(COUNT_RUN, {"owner": owner, "name": name, "kind": prediction.kind})
         if seat is None:
             results = await self._database.write(*also, Statement(CREATE, row), count)
             _allowed(results, also)
@@ -139,6 +143,12 @@ class Predictions:
         given = {"account": account, **filters}
         return await read_page(self._database, LIST, given, _prediction, cursor, limit)
 
+    async def list_trainings(self, account: str, cursor: Cursor | None, limit: int) -> Page[Prediction]:
+        """A page, newest first."""
+        return await read_page(
+            self._database, LIST_TRAININGS, {"account": account}, _prediction, cursor, limit
+        )
+
     async def claim(self, queue: str, instance: str, limit: int, now: str) -> builtins.list[Prediction]:
         """Take up to limit waiting predictions for a ready instance, oldest first."""
         given = {"queue": queue, "instance": instance, "limit": limit, "now": now}
@@ -154,8 +164,10 @@ class Predictions:
         rows = await self._database.fetch(SAID, {"id": prediction_id, "attempt": attempt})
         return [(row["chunks"], row["logs"]) for row in rows]
 
-    async def finish(self, prediction: Prediction, outcome: Outcome, now: str) -> Prediction | None:
-        """End a run that this attempt still owns; None when somebody else decided."""
+    async def finish(
+        self, prediction: Prediction, outcome: Outcome, now: str, also: Sequence[Statement] = ()
+    ) -> Prediction | None:
+        """End a run that this attempt still owns; None when somebody else decided. also: true if it ends so."""
         given = {
             "id": prediction.id,
             "instance": prediction.instance_id,
@@ -168,8 +180,8 @@ class Predictions:
             "timeline": outcome.timeline,
             "now": now,
         }
-        rows, _ = await self._database.write(
-            Statement(FINISH, given, guard=True), Statement(FORGET, {"id": prediction.id})
+        rows, *_ = await self._database.write(
+            Statement(FINISH, given, guard=True), Statement(FORGET, {"id": prediction.id}), *also
         )
         return _prediction(rows[0]) if rows else None
 

@@ -18,7 +18,7 @@ from mainspring.core.schema import InputSchema, OutputKind
 from mainspring.database.hints import Hints
 from mainspring.launchers import Launched, Launcher
 from mainspring.objects import Objects
-from mainspring.records.catalog import Catalog
+from mainspring.records.catalog import Catalog, Version
 from mainspring.records.feed import Feed, Live
 from mainspring.records.instances import Instances
 from mainspring.records.predictions import Predictions
@@ -26,6 +26,8 @@ from mainspring.services.inputs import InputError, Inputs
 from mainspring.services.moments import Boot, Moments
 from mainspring.services.outputs import MARK, OutputError, Outputs
 from mainspring.services.scribe import Scribe
+from mainspring.services.training import learned
+from mainspring.services.weights import Weights
 from mainspring.settings import Settings
 
 
@@ -44,6 +46,7 @@ class Desk:
     objects: Objects
     inputs: Inputs
     scribe: Scribe
+    weights: Weights
     now: Callable[[], datetime]
 
 
@@ -72,21 +75,26 @@ class Attempt:
         self._live.moments = self._moments.told
         self._masked: tuple[str, ...] = ()
         self._canceled = False
+        self._made: Version | None = None
         self._limit: asyncio.Timeout | None = None
 
     async def perform(self) -> None:
         """Run to the end and write it down. Raises InstanceLost; `stuck` says that the model did not let go."""
-        kept: str | None = None
         try:
             outcome = await self._run()
-            self._desk.scribe.forget(self.prediction.id)
-            now = rfc3339(self._desk.now())
-            final = await self._desk.predictions.finish(self.prediction, outcome, now)
-            if final is not None:
-                kept = final.output
-                self._desk.feed.close(final)
-        finally:
-            await self._outputs.drop(kept)
+        except BaseException:
+            await self._outputs.drop(None)
+            raise
+        self._desk.scribe.forget(self.prediction.id)
+        now = rfc3339(self._desk.now())
+        made = self._desk.catalog.registration(self._made) if self._made is not None else ()
+        # Ended in here, nobody knows whether the end was written: then files stay.
+        final = await self._desk.predictions.finish(self.prediction, outcome, now, made)
+        if made:
+            self._desk.catalog.forget()
+        if final is not None:
+            self._desk.feed.close(final)
+        await self._outputs.drop(final.output if final is not None else None)
 
     async def cancel(self) -> None:
         """Ask the model to stop; give up on it when it takes too long."""
@@ -105,7 +113,7 @@ class Attempt:
 
     async def _run(self) -> Outcome:
         try:
-            async with asyncio.timeout(self._desk.settings.run_timeout_s) as self._limit:
+            async with asyncio.timeout(self._longest_s()) as self._limit:
                 return await self._converse(await self._body())
         except AtCapacity as error:
             raise InstanceLost("The model still works on what it was to give up.") from error
@@ -113,9 +121,13 @@ class Attempt:
             self.stuck = True
             if self._canceled:
                 return self._told(Status.CANCELED)
-            return self._told(Status.FAILED, error="Prediction timed out.")
+            return self._told(Status.FAILED, error=f"{self.prediction.kind.capitalize()} timed out.")
         except (InputError, OutputError) as error:
             return self._told(Status.FAILED, error=str(error))
+
+    def _longest_s(self) -> float:
+        settings = self._desk.settings
+        return settings.train_timeout_s if self.prediction.kind == "training" else settings.run_timeout_s
 
     async def _body(self) -> bytes:
         prediction, stage = self.prediction, self._stage
@@ -157,6 +169,8 @@ class Attempt:
         status = Status(done.status)
         if self._canceled and status is Status.FAILED:
             status = Status.CANCELED
+        if self.prediction.kind == "training":
+            output = await self._learn(output) if status is Status.SUCCEEDED else None
         error = self._mask(done.error or "Unknown error") if status is Status.FAILED else None
         metrics = self._metrics(dict(done.metrics))
         return Outcome(
@@ -171,6 +185,13 @@ class Attempt:
     async def _take(self, output: bytes) -> bytes:
         self._moments.uploading()
         return await self._outputs.take(output)
+
+    async def _learn(self, output: bytes | None) -> bytes:
+        found = await learned(
+            self.prediction, output, self._desk.catalog, self._desk.objects, self._desk.now()
+        )
+        self._made = found.version
+        return found.output
 
     def _told(self, status: Status, error: str | None = None) -> Outcome:
         """An end that the model did not bring about: keep what it said."""

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from mainspring.core.ids import new_id, parse_time, rfc3339
-from mainspring.core.placement import Capacity, Need, Resident, impossible, place
-from mainspring.core.scaling import Copy, Observed, Policy, decide
+from mainspring.core.placement import Capacity, Resident, impossible, place
+from mainspring.core.queue import Queue
+from mainspring.core.scaling import Copy, Observed, decide
 from mainspring.database.hints import Hints
-from mainspring.records.catalog import Catalog, Model, Version
 from mainspring.records.feed import Feed
 from mainspring.records.instances import Instance, Instances
 from mainspring.records.predictions import Line, Predictions
+from mainspring.services.lines import Lines, Wanted, Warm
 from mainspring.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -29,10 +31,20 @@ class _Fleet:
     live: list[Instance]
     running: dict[str, int]
     failed_at: dict[str, str]
+    warm: Warm
+
+    def queues(self) -> list[str]:
+        """Every line that has, wants or waits for instances, the longest waiting first."""
+        found = {i.queue for i in self.live} | self.lines.keys() | self.warm.queues()
+        return sorted(found, key=lambda q: self.lines[q].oldest if q in self.lines else "~")
+
+    def busy(self) -> dict[str, int]:
+        """How many instances of each line run something."""
+        return Counter(i.queue for i in self.live if self.running.get(i.id))
 
 
 class Autoscaler:
-    """One look at queues and instances, one decision for each version."""
+    """One look at queues and instances, one decision for each line."""
 
     topic = "scale"
     interval_s = 1.0
@@ -44,7 +56,7 @@ class Autoscaler:
         capacity: Capacity,
         hints: Hints,
         feed: Feed,
-        catalog: Catalog,
+        lines: Lines,
         predictions: Predictions,
         instances: Instances,
         now: Callable[[], datetime],
@@ -53,7 +65,7 @@ class Autoscaler:
         self._capacity = capacity
         self._hints = hints
         self._feed = feed
-        self._catalog = catalog
+        self._lines = lines
         self._predictions = predictions
         self._instances = instances
         self._now = now
@@ -66,48 +78,43 @@ class Autoscaler:
             await self._instances.live(),
             await self._predictions.running(),
             await self._instances.failed(rfc3339(self._now() - timedelta(seconds=_REBOOT_AFTER_S))),
+            await self._lines.warm(),
         )
         self._feed.counted({queue: line.waiting for queue, line in fleet.lines.items()}, movements)
-        warm = await self._catalog.warm()
-        queues = (
-            {i.queue for i in fleet.live}
-            | set(fleet.lines)
-            | {f"{m.full_name}:{m.latest_version}" for m in warm}
-        )
         changed = 0
-        for queue in sorted(queues, key=lambda q: fleet.lines[q].oldest if q in fleet.lines else "~"):
+        for queue in fleet.queues():
             changed += await self._scale(queue, fleet)
         if changed:
             self._hints.hint("instances")
         return changed
 
     async def _scale(self, queue: str, fleet: _Fleet) -> int:
-        path, _, version_id = queue.partition(":")
-        model = await self._catalog.get_model(*path.split("/", 1))
-        version = await self._catalog.get_version(path, version_id)
-        if model is None or version is None:
+        line = Queue.parse(queue)
+        wanted = await self._lines.wanted(line, fleet.warm, fleet.busy())
+        if wanted is None:
             return await self._retire(queue, fleet)
-        policy = self._policy(model, version)
-        decision = decide(policy, self._observe(queue, fleet))
-        if decision.launch and queue not in fleet.lines and queue in fleet.failed_at:
-            return 0
+        if line.training is not None:
+            return await self._train(queue, wanted, fleet)
+        decision = decide(wanted.policy, self._observe(queue, fleet))
         changed = 0
-        for _ in range(decision.launch):
-            changed += await self._launch(queue, version, model, fleet)
+        if queue in fleet.lines or queue not in fleet.failed_at:
+            changed += await self._grow(queue, wanted, decision.launch, fleet)
         for instance_id in decision.stop:
             changed += await self._instances.stop(instance_id, "idle")
+        for instance_id in decision.drain:
+            changed += await self._instances.drain(instance_id, "no longer wanted")
         return changed
 
-    def _policy(self, model: Model, version: Version) -> Policy:
-        latest = model.latest_version == version.id
-        maximum = model.max_instances if model.max_instances is not None else self._settings.max_instances
-        idle = model.idle_timeout_s if model.idle_timeout_s is not None else self._settings.idle_timeout_s
-        return Policy(
-            min_instances=min(model.min_instances, maximum) if latest else 0,
-            max_instances=maximum,
-            slots=version.slots,
-            idle_timeout_s=idle,
-        )
+    async def _train(self, queue: str, wanted: Wanted, fleet: _Fleet) -> int:
+        """One instance for one training, as long as there are not too many of them."""
+        own = [i for i in fleet.live if i.queue == queue]
+        if queue not in fleet.lines:
+            idle = [i for i in own if i.state != "stopping" and not fleet.running.get(i.id)]
+            return sum([await self._instances.stop(i.id, "the training has ended") for i in idle])
+        trainings = [i for i in fleet.live if Queue.parse(i.queue).training is not None]
+        if own or len(trainings) >= self._settings.max_trainings:
+            return 0
+        return await self._grow(queue, wanted, 1, fleet)
 
     def _observe(self, queue: str, fleet: _Fleet) -> Observed:
         line = fleet.lines.get(queue)
@@ -118,57 +125,68 @@ class Autoscaler:
         )
         return Observed(line.waiting if line else 0, self._age_s(line.oldest) if line else 0.0, copies)
 
-    async def _launch(self, queue: str, version: Version, model: Model, fleet: _Fleet) -> int:
-        memory = model.instance_memory or self._settings.instance_memory
-        need = Need(
-            min(self._settings.instance_cpus, self._capacity.cpus),
-            memory,
-            min(int(version.gpu), self._capacity.gpus),
-        )
-        reason = impossible(need, self._capacity)
+    async def _grow(self, queue: str, wanted: Wanted, launch: int, fleet: _Fleet) -> int:
+        reason = impossible(wanted.need, self._capacity) if launch else None
         if reason is not None:
-            return await self._refuse(queue, f"{model.full_name} can't run on this machine: {reason}.")
-        residents = await self._residents(queue, fleet)
-        placement = place(need, self._capacity, residents)
+            return await self._never(
+                queue, wanted, f"{wanted.queue.model} can't run on this machine: {reason}."
+            )
+        return sum([await self._launch(queue, wanted, fleet) for _ in range(launch)])
+
+    async def _launch(self, queue: str, wanted: Wanted, fleet: _Fleet) -> int:
+        residents = self._residents(queue, fleet)
+        placement = place(wanted.need, self._capacity, residents)
         if not placement.fits:
             leaving = {i.id for i in fleet.live if i.state == "stopping"}
-            if place(need, self._capacity, tuple(r for r in residents if r.id not in leaving)).fits:
+            if place(wanted.need, self._capacity, tuple(r for r in residents if r.id not in leaving)).fits:
                 return 0
-            stopped = [await self._instances.stop(i, f"room for {model.full_name}") for i in placement.evict]
-            return sum(stopped)
-        now = self._now()
-        instance = Instance(
-            id=new_id(now),
-            queue=queue,
-            model=model.full_name,
-            version=version.id,
-            state="booting",
-            devices=placement.devices,
-            memory=memory,
-            slots=version.slots,
-            created_at=rfc3339(now),
-            last_used_at=rfc3339(now),
-        )
+            room = f"room for {wanted.queue.model}"
+            return sum([await self._instances.stop(i, room) for i in placement.evict])
+        instance = self._instance(queue, wanted, placement.devices)
         await self._instances.add(instance)
         fleet.live.append(instance)
         log.info("boot %s of %s", instance.id, queue)
         return 1
 
-    async def _residents(self, queue: str, fleet: _Fleet) -> tuple[Resident, ...]:
+    def _instance(self, queue: str, wanted: Wanted, devices: tuple[int, ...]) -> Instance:
+        now = self._now()
+        return Instance(
+            id=new_id(now),
+            queue=queue,
+            model=wanted.version.model,
+            version=wanted.version.id,
+            state="booting",
+            devices=devices,
+            memory=wanted.need.memory,
+            cpus=wanted.need.cpus,
+            hardware=wanted.hardware,
+            slots=wanted.version.slots,
+            created_at=rfc3339(now),
+            last_used_at=rfc3339(now),
+        )
+
+    async def _never(self, queue: str, wanted: Wanted, error: str) -> int:
+        """Tell who waits; with nobody waiting, leave an instance that ended before it began, for who looks later."""
+        if failed := await self._refuse(queue, error):
+            return failed
+        instance = self._instance(queue, wanted, ())
+        await self._instances.add(instance)
+        return await self._instances.end(instance.id, error, "", instance.created_at, error)
+
+    def _residents(self, queue: str, fleet: _Fleet) -> tuple[Resident, ...]:
         found = []
         for i in fleet.live:
-            idle_s = await self._evictable_s(i, queue, fleet)
-            found.append(Resident(i.id, self._settings.instance_cpus, i.memory, i.devices, idle_s))
+            cpus = i.cpus if i.cpus is not None else self._settings.instance_cpus
+            found.append(Resident(i.id, cpus, i.memory, i.devices, self._evictable_s(i, queue, fleet)))
         return tuple(found)
 
-    async def _evictable_s(self, instance: Instance, queue: str, fleet: _Fleet) -> float | None:
+    def _evictable_s(self, instance: Instance, queue: str, fleet: _Fleet) -> float | None:
         """How long it has been idle; None for one that works, boots, is to be kept warm, or whose own line waits."""
         if instance.state != "ready" or fleet.running.get(instance.id, 0):
             return None
         if instance.queue == queue or instance.queue in fleet.lines:
             return None
-        model = await self._catalog.get_model(*instance.model.split("/", 1))
-        if model is not None and model.min_instances and model.latest_version == instance.version:
+        if fleet.warm.keeps(Queue.parse(instance.queue)):
             return None
         return self._age_s(instance.last_used_at)
 
@@ -179,11 +197,13 @@ class Autoscaler:
         return len(failed)
 
     async def _retire(self, queue: str, fleet: _Fleet) -> int:
-        """The version is gone: so are its line and its instances."""
-        changed = await self._refuse(queue, "The version of this prediction was deleted.")
+        """The version or the deployment is gone: so are its line and its instances."""
+        changed = 0
+        if queue in fleet.lines:
+            changed += await self._refuse(queue, "What this prediction was to run on was deleted.")
         for instance in fleet.live:
-            if instance.queue == queue:
-                changed += await self._instances.stop(instance.id, "version deleted")
+            if instance.queue == queue and instance.state != "stopping":
+                changed += await self._instances.drain(instance.id, "deleted")
         return changed
 
     def _age_s(self, at: str) -> float:

@@ -114,6 +114,7 @@ class Builder:
             env=dict(config.environment),
             source=name,
             environment=environment.digest,
+            trainer=config.train,
         )
 
     def _warnings(self, config: CogConfig) -> list[str]:

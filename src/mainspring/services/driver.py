@@ -9,10 +9,14 @@ import os
 import shutil
 from pathlib import Path
 
+import msgspec
+
+from mainspring.bundle import training_view
 from mainspring.cogclient import CogClient
 from mainspring.core.errors import InstanceLost, LaunchError, MainspringError
 from mainspring.core.ids import rfc3339
 from mainspring.core.prediction import Prediction
+from mainspring.core.queue import Queue
 from mainspring.database.hints import Future, release
 from mainspring.launchers import Launched, LaunchSpec
 from mainspring.records.catalog import Version
@@ -40,8 +44,10 @@ class Driver:
         self.leaving = False
         self.reason = "The instance of the model was lost."
         self._row = row
+        self._trains = Queue.parse(row.queue).training is not None
         self._boot = Boot(row, desk.now)
         self._desk = desk
+        self._fault: str | None = None
         self._launched: Launched | None = None
         self._client: CogClient | None = None
         self._attempts: dict[str, tuple[Attempt, asyncio.Task[None]]] = {}
@@ -65,7 +71,7 @@ class Driver:
             self._on = self._stage(version)
             await self._work(self._on)
         except (SetupFailed, LaunchError) as error:
-            self.reason = str(error)
+            self.reason = self._fault = str(error)
             await self._fail_waiting(str(error))
         finally:
             await self._abandon()
@@ -104,7 +110,8 @@ class Driver:
         if self._launched is not None:
             logs = self._desk.launcher.setup_logs(self._launched)
             await self._desk.launcher.terminate(self._launched, grace_s)
-        await self._desk.instances.end(self.id, self.reason, logs, rfc3339(self._desk.now()))
+        now = rfc3339(self._desk.now())
+        await self._desk.instances.end(self.id, self.reason, logs, now, self._fault)
 
     async def _version(self) -> Version:
         version = await self._desk.catalog.get_version(self._row.model, self._row.version)
@@ -115,28 +122,34 @@ class Driver:
     def _stage(self, version: Version) -> Stage:
         assert self._launched is not None
         assert self._client is not None
-        schema = self._desk.catalog.input_schema(version)
-        output = self._desk.catalog.output_kind(version)
+        catalog, kind = self._desk.catalog, "training" if self._trains else "prediction"
+        schema, output = catalog.input_schema(version, kind), catalog.output_kind(version, kind)
         return Stage(self._launched, self._client, schema, output, self._boot)
 
     async def _launch(self, version: Version) -> None:
-        spec = LaunchSpec(
-            instance_id=self.id,
-            source=self._desk.root / "sources" / version.source,
-            environment=self._desk.root / "envs" / version.environment,
-            predictor=version.predictor,
-            slots=version.slots,
-            env=dict(version.env),
-            devices=self._row.devices,
-            threads=self._desk.settings.instance_threads or max(1, len(os.sched_getaffinity(0)) // 2),
-        )
         self._boot.reached(ENVIRONMENT)
-        self._launched = launched = await self._desk.launcher.launch(spec)
+        self._launched = launched = await self._desk.launcher.launch(await self._spec(version))
         self._boot.reached(STARTED)
         self._client = CogClient(launched.address)
         process = (launched.address, launched.pid, launched.pid_started_at)
         await self._desk.instances.launched(self.id, *process, self._boot.text())
         self._watch = asyncio.create_task(self._watch_process(launched))
+
+    async def _spec(self, version: Version) -> LaunchSpec:
+        view = msgspec.json.encode(training_view(version.openapi_schema)) if self._trains else None
+        return LaunchSpec(
+            instance_id=self.id,
+            source=self._desk.root / "sources" / version.source,
+            environment=self._desk.root / "envs" / version.environment,
+            predictor=(version.trainer if self._trains else None) or version.predictor,
+            slots=self._row.slots,
+            env=dict(version.env),
+            devices=self._row.devices,
+            threads=self._desk.settings.instance_threads or max(1, len(os.sched_getaffinity(0)) // 2),
+            trains=self._trains,
+            document=view,
+            weights=await self._desk.weights.at_hand(version),
+        )
 
     async def _watch_process(self, launched: Launched) -> None:
         await self._desk.launcher.wait(launched)
@@ -160,6 +173,7 @@ class Driver:
         now = rfc3339(self._desk.now())
         self._desk.feed.history.booted(self._row.queue, self._boot.ready(now))
         await self._desk.instances.ready(self.id, self._setup_logs(), now, self._boot.text())
+        self._desk.hints.hint("scale")
 
     async def _is_ready(self) -> bool:
         assert self._client is not None
@@ -253,7 +267,7 @@ class Driver:
             self._leavings.append((attempt.prediction.id, attempt.leavings()))
             self._used = True
             self._ended_at = asyncio.get_running_loop().time()
-            if attempt.stuck:
+            if attempt.stuck or self._trains:
                 self.leaving = True
             self._wake()
 

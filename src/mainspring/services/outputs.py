@@ -40,8 +40,8 @@ class Outputs:
     async def drop(self, kept: str | None) -> None:
         """Delete what was stored for an output that did not come about. kept: the output that did."""
         for mark in self._stored.values():
-            if kept is None or mark.decode() not in kept:
-                name = mark[len(MARK) + 1 : -1].decode()
+            name = mark[len(MARK) + 1 : -1].decode()
+            if kept is None or name.split("/")[1] not in kept:
                 await self._objects.delete(f"outputs/{unquote(name, errors='replace')}")
 
     def folders(self) -> list[Path]:

@@ -1,8 +1,8 @@
-"""What a model takes and gives, said for people: rows of a table, and values to try it with."""
+"""What a model takes and gives, said for people: rows of a table."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,14 +11,8 @@ import msgspec
 from mainspring.core.schema import InputSchema, Schema
 
 _REFERENCE = "#/components/schemas/"
+_DEPTH = 8
 _FORMATS = {"uri": "file", "password": "secret"}
-_SAMPLES: Mapping[str, Any] = {"integer": 1, "number": 1.0, "boolean": True, "object": {}}
-_PROMPT = "Tell me how a clock works"
-_FILES = (
-    (("audio", "speech", "voice", "sound", "song"), "audio.wav"),
-    (("video", "clip", "movie"), "video.mp4"),
-    (("image", "photo", "picture", "img", "mask"), "photo.jpg"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,29 +28,27 @@ class InputRow:
     description: str
 
 
-@dataclass(frozen=True, slots=True)
-class SampleFile:
-    """Stands in an example for a file of the reader's own."""
-
-    name: str
-
-
 def input_rows(schema: InputSchema) -> list[InputRow]:
     """The inputs in the order of the model's signature."""
     return [_row(name, found, name in schema.required) for name, found in _ordered(schema)]
 
 
-def example_input(schema: InputSchema) -> dict[str, Any]:
-    """Values for the required inputs, or for the first one when none is; files as SampleFile."""
-    ordered = list(_ordered(schema))
-    shown = [(name, found) for name, found in ordered if name in schema.required] or ordered[:1]
-    return {name: _sample(name, found) for name, found in shown}
+def output_schema(openapi: Schema) -> Schema:
+    """The output's schema with its references put in."""
+    schemas = openapi.get("components", {}).get("schemas", {})
+    return _follow(schemas.get("Output", {}), schemas)
+
+
+def output_rows(openapi: Schema) -> list[InputRow]:
+    """The fields of an output that is an object; none for other outputs."""
+    schema = output_schema(openapi)
+    fields, needed = schema.get("properties", {}), schema.get("required", ())
+    return [_row(name, found, name in needed) for name, found in fields.items()]
 
 
 def output_type(openapi: Schema) -> str:
     """The output's type in a few words: string, list of file, object, …"""
-    schemas = openapi.get("components", {}).get("schemas", {})
-    return type_name(_follow(schemas.get("Output", {}), schemas))
+    return type_name(output_schema(openapi))
 
 
 def type_name(schema: Schema) -> str:
@@ -71,16 +63,22 @@ def type_name(schema: Schema) -> str:
     return kind
 
 
-def _follow(schema: Schema, schemas: Schema) -> Schema:
-    """The schema behind one reference, and its items behind another."""
+def _follow(schema: Schema, schemas: Schema, depth: int = 0) -> Schema:
+    """The schema with the references in it, in its items and in its fields put in."""
+    if depth > _DEPTH:
+        return {}
     for wrapper in ("allOf", "anyOf"):
         if len(schema.get(wrapper, ())) == 1:
             schema = schema[wrapper][0]
     if "$ref" in schema:
         schema = schemas.get(str(schema["$ref"]).removeprefix(_REFERENCE), {})
+    found = dict(schema)
     if "items" in schema:
-        return {**schema, "items": _follow(schema["items"], schemas)}
-    return schema
+        found["items"] = _follow(schema["items"], schemas, depth + 1)
+    if "properties" in schema:
+        fields = schema["properties"].items()
+        found["properties"] = {name: _follow(one, schemas, depth + 1) for name, one in fields}
+    return found
 
 
 def _ordered(schema: InputSchema) -> list[tuple[str, Schema]]:
@@ -129,27 +127,6 @@ def _range(least: Any, most: Any, unit: str) -> Iterator[str]:
         yield f"≥ {_json(least)}{unit}"
     elif most is not None:
         yield f"≤ {_json(most)}{unit}"
-
-
-def _sample(name: str, schema: Schema) -> Any:
-    choices = [one for one in schema.get("enum", ()) if one is not None]
-    for given in (schema.get("example"), *schema.get("examples", ()), schema.get("default"), *choices):
-        if given is not None:
-            return given
-    kind = type_name(schema).split(" or ")[0]
-    if kind.startswith("list of "):
-        return [_sample(name, {**schema.get("items", {})})]
-    if kind == "file":
-        return SampleFile(_file_name(name.lower()))
-    if kind == "secret":
-        return "…"
-    if kind in ("integer", "number"):
-        return schema.get("minimum", _SAMPLES[kind])
-    return _SAMPLES.get(kind, _PROMPT if "prompt" in name else "world")
-
-
-def _file_name(name: str) -> str:
-    return next((file for words, file in _FILES if any(word in name for word in words)), "input.bin")
 
 
 def _json(value: Any) -> str:

@@ -1,4 +1,7 @@
-"""The pages' own files: style, script and mark, cached for as long as their content stands."""
+"""The files that pages load, cached for as long as their content stands.
+
+Modules import each other by relative paths, so the directory in the URL changes when any file does.
+"""
 
 from __future__ import annotations
 
@@ -28,16 +31,17 @@ class _Asset:
 
 
 def asset_url(name: str) -> str:
-    """The path of a file in static/; it changes whenever the file does."""
-    return f"/static/{name}?v={_assets()[name].digest}"
+    """The path of a file in static/; it changes whenever one of them does."""
+    assert name in _assets()
+    return f"/static/{_release()}/{name}"
 
 
 async def get(request: Request) -> Response:
-    """GET /static/{name}?v: for good by a URL of asset_url, else to be asked for again."""
+    """GET /static/{release}/{name}: for good by a URL of asset_url, else to be asked for again."""
     asset = _assets().get(request.path_params["name"])
     if asset is None:
         raise NotFound
-    pinned = request.query_params.get("v") == asset.digest
+    pinned = request.path_params["release"] == _release()
     headers = {
         "ETag": f'"{asset.digest}"',
         "Cache-Control": "public, max-age=31536000, immutable" if pinned else "no-cache",
@@ -59,4 +63,10 @@ def _assets() -> dict[str, _Asset]:
     return found
 
 
-routes = [Route("/static/{name}", get, methods=["GET"])]
+@cache
+def _release() -> str:
+    digests = "".join(asset.digest for asset in _assets().values())
+    return hashlib.sha256(digests.encode()).hexdigest()[:12]
+
+
+routes = [Route("/static/{release}/{name}", get, methods=["GET"])]

@@ -22,19 +22,19 @@ HEADERS = {
             "default-src 'none'",
             "script-src 'self'",
             "style-src 'self'",
-            "img-src 'self' data:",
-            "media-src 'self' data:",
+            "img-src 'self' data: blob:",
+            "media-src 'self' data: blob:",
             "connect-src 'self'",
-            "form-action 'none'",
+            "form-action 'self'",
             "base-uri 'none'",
             "frame-ancestors 'none'",
         )
     ),
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
-    "Cache-Control": "no-cache",
-    "Vary": "Accept",
+    "Cache-Control": "private, no-cache",
+    "Vary": "Accept, Cookie",
 }
 
 

@@ -1,7 +1,8 @@
 """What coglet loads: it stands in front of the author's class or function and keeps its signature.
 
-The author's reference is in MAINSPRING_PREDICTOR, the model's source is the working directory. For each call it adds:
-tracebacks in the logs, whole lines in the logs, live chunks from async generators, and files by name (see files.py).
+The author's reference is in MAINSPRING_PREDICTOR, the model's source is the working directory; with
+MAINSPRING_TRAINS it is the reference of what trains. For each call it adds: tracebacks in the logs, whole lines in
+the logs, live chunks from async generators, and files by name (see files.py).
 """
 
 from __future__ import annotations
@@ -163,9 +164,9 @@ def _stand_in(target: Any) -> Any:
         "__module__": author.__module__,
         "__doc__": author.__doc__,
     }
-    for name in (target.method, "train"):
-        if callable(getattr(author, name, None)):
-            members[name] = _wrap(getattr(author, name), bound(name))
+    members[target.method] = _wrap(target.call, bound(target.method))
+    if target.method == "train":
+        members["run"] = members["train"]  # coglet wants one, also of a class that only trains
     for name in ("setup", "healthcheck"):
         if callable(getattr(author, name, None)):
             members[name] = _guard(getattr(author, name), bound(name), last=name == "setup")
@@ -173,22 +174,26 @@ def _stand_in(target: Any) -> Any:
 
 
 def _guard(function: Callable[..., Any], bind: Callable[..., Any], last: bool) -> Callable[..., Any]:
-    """setup and healthcheck: their errors and logs matter as much, their values pass as they are."""
+    """setup and healthcheck: their errors and logs matter as much. Cog gives setup the path of its weights as text."""
+    opened = _files.file_arguments(function).get("weights")
+
+    def given(weights: Any) -> Any:
+        return weights if opened is None else _files.as_file(weights, opened)
 
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
         with _Call(last):
-            return bind(self)(*args, **kwargs)
+            return bind(self)(*map(given, args), **{name: given(each) for name, each in kwargs.items()})
 
     async def call_async(self: Any, *args: Any, **kwargs: Any) -> Any:
         with _Call(last):
-            return await bind(self)(*args, **kwargs)
+            return await bind(self)(*map(given, args), **{name: given(each) for name, each in kwargs.items()})
 
     return functools.wraps(function)(call_async if inspect.iscoroutinefunction(function) else call)
 
 
 def _load() -> Any:
     with _Call(last=True):
-        target = _target.load(os.environ["MAINSPRING_PREDICTOR"])
+        target = _target.load(os.environ["MAINSPRING_PREDICTOR"], "MAINSPRING_TRAINS" in os.environ)
     if target.method is None:
         return _wrap(target.object, lambda: target.object)
     return _stand_in(target)

@@ -26,9 +26,9 @@ def _sibling(name: str) -> Any:
 _target, _inputs, _outputs = _sibling("target"), _sibling("inputs"), _sibling("outputs")
 
 
-def describe(ref: str) -> dict[str, Any]:
+def describe(ref: str, train: bool) -> dict[str, Any]:
     """The Input and Output schemas of one reference, its enums, and how it may be called."""
-    target = _target.load(ref)
+    target = _target.load(ref, train)
     parameters, returned = _inputs.signature(target)
     properties, required, enums = _inputs.describe(parameters)
     limit = _concurrency(target.call)
@@ -66,7 +66,7 @@ def main(out: str, refs: list[str]) -> None:
         found["cog"] = cog.__version__
         _inputs.watch_defaults()
         for role, ref in zip(("predict", "train"), refs):  # noqa: B905
-            found[role] = describe(ref)
+            found[role] = describe(ref, role == "train")
     except BaseException as error:
         found = {"error": _problem(error)}
     with open(out, "w", encoding="utf-8") as file:

@@ -54,12 +54,19 @@ def take_in(value: Any, opened: bool) -> Any:
         return [take_in(each, opened) for each in value]
     if not isinstance(value, str) or not value.startswith(INCOMING):
         return value
-    from cog import Path
-
     path = os.path.realpath(value[len(INCOMING) :])
     inbox = os.path.realpath(os.environ.get("MAINSPRING_INBOX") or os.devnull)
     if os.path.commonpath([path, inbox]) != inbox:
         raise ValueError("An input names a file that was not handed in.")
+    return as_file(path, opened)
+
+
+def as_file(path: Any, opened: bool) -> Any:
+    """A path that came as text as a cog.Path, or as an open file; anything else as it is."""
+    if not isinstance(path, str):
+        return path
+    from cog import Path
+
     return open(path, "rb") if opened else Path(path)
 
 
@@ -118,8 +125,20 @@ def _copy(path: os.PathLike[Any], outbox: str) -> str:
     if not os.path.isfile(source):
         raise FileNotFoundError(f"The output file {os.fsdecode(source)} does not exist")
     place, name = _place(outbox, os.path.basename(os.fsdecode(source)))
-    shutil.copyfile(source, place)
+    if "MAINSPRING_TRAINS" not in os.environ or not _linked(source, place):
+        shutil.copyfile(source, place)
     return name
+
+
+def _linked(source: str | bytes, place: str) -> bool:
+    """Whether a second name did: a training has ended, nothing is written over, and its weights may be large."""
+    try:
+        if os.path.islink(source):
+            return False
+        os.link(source, place)
+    except OSError:
+        return False
+    return True
 
 
 def _drain(file: Any, outbox: str) -> str:

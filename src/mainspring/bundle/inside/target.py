@@ -22,7 +22,10 @@ class TargetError(Exception):
 
 @dataclass(frozen=True)
 class Target:
-    """What a reference leads to. method: "run", "predict", or None for a function; call: that function, unbound."""
+    """What a reference leads to.
+
+    method: "run", "predict", "train", or None for a function; call: that function, unbound.
+    """
 
     module: ModuleType
     object: Any
@@ -34,8 +37,12 @@ class Target:
         return inspect.iscoroutinefunction(self.call) or inspect.isasyncgenfunction(self.call)
 
 
-def load(ref: str) -> Target:
-    """Import `file.py:Name` (or `file.py`: Runner, else Predictor). Raises TargetError, or what the import raises."""
+def load(ref: str, train: bool = False) -> Target:
+    """Import `file.py:Name`. Raises TargetError, or what the import raises.
+
+    `file.py` alone means Runner, else Predictor; with `train`, a class must have train(), and alone means train,
+    else Trainer.
+    """
     file, _, name = ref.partition(":")
     module_name = os.path.basename(file)[: -len(".py")]
     spec = importlib.util.spec_from_file_location(module_name, file)
@@ -44,24 +51,25 @@ def load(ref: str) -> Target:
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
     spec.loader.exec_module(module)
-    names = [name] if name else ["Runner", "Predictor"]
+    names = [name] if name else ["train", "Trainer"] if train else ["Runner", "Predictor"]
+    methods = ("train",) if train else ("run", "predict")
     for each in names:
         if hasattr(module, each):
-            return _target(module, getattr(module, each), each, file)
+            return _target(module, getattr(module, each), f"{each} in {file}", methods)
     raise TargetError(f"{file} has no {' or '.join(names)}")
 
 
-def _target(module: ModuleType, found: Any, name: str, file: str) -> Target:
+def _target(module: ModuleType, found: Any, name: str, wanted: tuple[str, ...]) -> Target:
     if inspect.isfunction(found):
         return Target(module, found, None, found)
     if not inspect.isclass(found):
-        raise TargetError(f"{name} in {file} is neither a class nor a function")
-    methods = [each for each in ("run", "predict") if _own(found, each)]
+        raise TargetError(f"{name} is neither a class nor a function")
+    methods = [each for each in wanted if _own(found, each)]
     if len(methods) == 2:
-        raise TargetError(f"{name} in {file} must define either run() or predict(), not both")
+        raise TargetError(f"{name} must define either run() or predict(), not both")
     if methods:
         return Target(module, found, methods[0], getattr(found, methods[0]))
-    raise TargetError(f"{name} in {file} has no run() or predict()")
+    raise TargetError(f"{name} has no {'() or '.join(wanted)}()")
 
 
 def _own(cls: type, method: str) -> bool:

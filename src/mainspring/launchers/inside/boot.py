@@ -1,10 +1,9 @@
 """Becomes one instance: fenced in first, then the unmodified Cog server, in a single interpreter.
 
-Arguments are `key=value`: parent, port, predictor, nofile, layers (of "mounts,landlock"), and any number of
-read, write, unlisted, device, kept, and cover (`directory:stand-in`), with own the directory
-that stays writable. What a model sees comes by the
-environment. Python 3.10 or newer, standard library only. Instead of serving, `probe=1` applies the layers and
-prints "ok", and `run` executes a script with each `argument`.
+Arguments are `key=value`: parent, port, predictor, mode (predict or train), nofile, layers (of "mounts,landlock"),
+and any number of read, write, unlisted, device, kept, and cover (`directory:stand-in`), with own the directory that
+stays writable. What a model sees comes by the environment. Python 3.10 or newer, standard library only. Instead of
+serving, `probe=1` applies the layers and prints "ok", and `run` executes a script with each `argument`.
 """
 
 from __future__ import annotations
@@ -77,11 +76,11 @@ def _spare_the_server_an_import(site_packages: str) -> None:
         sys.modules["cog"] = stand_in
 
 
-def _serve(predictor: str, port: int) -> None:
+def _serve(predictor: str, port: int, mode: str) -> None:
     import coglet
 
     _spare_the_server_an_import(os.path.dirname(os.path.dirname(coglet.__file__)))
-    coglet.server.serve(predictor_ref=predictor, host="127.0.0.1", port=port)
+    coglet.server.serve(predictor_ref=predictor, host="127.0.0.1", port=port, is_train=mode == "train")
 
 
 def main() -> None:
@@ -103,7 +102,7 @@ def main() -> None:
         sys.path.insert(0, here)
         runpy.run_path(sys.argv[0], run_name="__main__")
         return
-    _serve(given["predictor"][0], int(given["port"][0]))
+    _serve(given["predictor"][0], int(given["port"][0]), given["mode"][0])
 
 
 if __name__ == "__main__":

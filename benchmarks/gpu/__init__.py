@@ -1,0 +1,1 @@
+"""Figures of real models, for machines with a GPU; each has a small way without one."""

@@ -1,0 +1,117 @@
+"""Trainings: create, list, get, cancel. They are predictions by what runs, so both names of one lead to it."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from mainspring.api.context import Context, authenticate, context
+from mainspring.api.creating import CreateBody, Order, create_prediction
+from mainspring.api.models import visible_model
+from mainspring.api.operation import Operation
+from mainspring.api.predictions import own_prediction, present, stop
+from mainspring.api.rendering import PredictionReply
+from mainspring.api.wire import PAGE, cursor, decode, page, read_body, reply
+from mainspring.core.errors import InvalidField, InvalidInput, InvalidRequest, NotFound
+from mainspring.core.prediction import Prediction
+from mainspring.core.queue import Queue
+from mainspring.records.accounts import Account
+
+
+class TrainingBody(CreateBody):
+    """What a client may send. destination: owner/name of the model that gets the new version."""
+
+    destination: str | None = None
+
+
+async def create(request: Request) -> Response:
+    """POST /models/{owner}/{name}/versions/{version_id}/trainings."""
+    account = await authenticate(request)
+    ctx = context(request)
+    raw = await read_body(request, ctx.settings.max_body)
+    model = await visible_model(request, account)
+    version = await ctx.catalog.get_version(model.full_name, request.path_params["version_id"])
+    if version is None:
+        raise NotFound
+    body = decode(raw, TrainingBody)
+    if body.destination is None:
+        raise InvalidInput([InvalidField("required", "", "destination is required")])
+    if version.trainer is None:
+        raise InvalidRequest("This version can't be trained: its cog.yaml names nothing as `train`.")
+    await _check_destination(ctx, account, body.destination)
+    line = Queue(version.model, version.id, training="")
+    return await create_prediction(
+        request, Order(account, version, line, body, raw, destination=body.destination)
+    )
+
+
+async def _check_destination(ctx: Context, account: Account, destination: str) -> None:
+    owner, _, name = destination.partition("/")
+    if owner != account.username or await ctx.catalog.get_model(owner, name) is None:
+        raise NotFound("The specified training destination does not exist")
+
+
+async def list_trainings(request: Request) -> Response:
+    """GET /trainings?cursor, newest first."""
+    account = await authenticate(request)
+    found = await context(request).predictions.list_trainings(account.username, cursor(request), PAGE)
+    results = [await present(request, training) for training in found.items]
+    return reply(page(request, results, next_cursor=found.next, previous_cursor=found.previous))
+
+
+async def get(request: Request) -> Response:
+    """GET /trainings/{id}."""
+    return reply(await present(request, await _own(request)))
+
+
+async def cancel(request: Request) -> Response:
+    """POST /trainings/{id}/cancel; an ended training stays as it is."""
+    return reply(await present(request, await stop(request, await _own(request))))
+
+
+async def _own(request: Request) -> Prediction:
+    account = await authenticate(request)
+    training = await own_prediction(request, account, request.path_params["training_id"])
+    if training.kind != "training":
+        raise NotFound
+    return training
+
+
+operations = [
+    Operation(
+        method="POST",
+        path="/models/{owner}/{name}/versions/{version_id}/trainings",
+        handler=create,
+        id="trainings.create",
+        summary="Train a version; what it learns becomes a new version of the destination",
+        body=TrainingBody,
+        reply=PredictionReply,
+        success=201,
+        faults=(400, 404, 422, 429),
+    ),
+    Operation(
+        method="GET",
+        path="/trainings",
+        handler=list_trainings,
+        id="trainings.list",
+        summary="The account's trainings, newest first",
+    ),
+    Operation(
+        method="GET",
+        path="/trainings/{training_id}",
+        handler=get,
+        id="trainings.get",
+        summary="One training",
+        reply=PredictionReply,
+        faults=(404,),
+    ),
+    Operation(
+        method="POST",
+        path="/trainings/{training_id}/cancel",
+        handler=cancel,
+        id="trainings.cancel",
+        summary="Stop a training",
+        reply=PredictionReply,
+        faults=(404,),
+    ),
+]

@@ -1,0 +1,183 @@
+"""The pages of one model: playground, API, examples, README, versions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from mainspring.core.schema import Schema
+from mainspring.records.catalog import Model, Version
+from mainspring.web.addresses import addresses
+from mainspring.web.differences import Side, differences
+from mainspring.web.inputs import input_rows, output_rows, output_schema, output_type
+from mainspring.web.readme import readme_html
+from mainspring.web.site import Site
+
+_VERSIONS = 50
+_LINKS = (
+    ("GitHub", "github_url"),
+    ("Paper", "paper_url"),
+    ("License", "license_url"),
+    ("Weights", "weights_url"),
+)
+TABS = (
+    ("Playground", ""),
+    ("API", "/api"),
+    ("Examples", "/examples"),
+    ("README", "/readme"),
+    ("Versions", "/versions"),
+)
+
+
+class ModelPages:
+    """/{owner}/{name} and what is below it."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._catalog = site.ctx.catalog
+        self.routes = [
+            Route("/{owner}/{name}", self.playground, methods=["GET"]),
+            Route("/{owner}/{name}/api", self.api, methods=["GET"]),
+            Route("/{owner}/{name}/api/schema.json", self.schema, methods=["GET"]),
+            Route("/{owner}/{name}/examples", self.examples, methods=["GET"]),
+            Route("/{owner}/{name}/readme", self.readme, methods=["GET"]),
+            Route("/{owner}/{name}/versions", self.versions, methods=["GET"]),
+            Route("/{owner}/{name}/versions/{version}", self.playground, methods=["GET"]),
+        ]
+
+    async def playground(self, request: Request) -> Response:
+        """GET /{owner}/{name} or /{owner}/{name}/versions/{id}: the form."""
+        return await self._of_version(request, "playground.html", "Playground")
+
+    async def api(self, request: Request) -> Response:
+        """GET /{owner}/{name}/api: how to call it."""
+        return await self._of_version(request, "api.html", "API")
+
+    async def examples(self, request: Request) -> Response:
+        """GET /{owner}/{name}/examples: saved predictions."""
+        return await self._of_version(request, "examples.html", "Examples")
+
+    async def readme(self, request: Request) -> Response:
+        """GET /{owner}/{name}/readme."""
+        model, refused = await self._model(request)
+        if model is None:
+            return refused
+        text = readme_html(model.readme) if model.readme else None
+        return await self._page(request, "readme.html", "README", model, readme=text)
+
+    async def schema(self, request: Request) -> Response:
+        """GET /{owner}/{name}/api/schema.json: the latest version's whole OpenAPI document, to be saved."""
+        model, refused = await self._model(request)
+        version = await self._version(request, model) if model else None
+        if model is None or version is None:
+            return refused if model is None else await self._site.nowhere(request)
+        name = f"{model.name}-{version.id[:12]}.json"
+        return Response(
+            msgspec.json.format(msgspec.json.encode(version.openapi_schema), indent=2),
+            headers={
+                "Content-Disposition": f'attachment; filename="{name}"',
+                "X-Content-Type-Options": "nosniff",
+            },
+            media_type="application/json",
+        )
+
+    async def versions(self, request: Request) -> Response:
+        """GET /{owner}/{name}/versions?from&to: all of them, and what changed between two."""
+        model, refused = await self._model(request)
+        if model is None:
+            return refused
+        found = await self._catalog.list_versions(model.full_name, None, _VERSIONS)
+        old, new = [
+            await self._catalog.get_version(model.full_name, request.query_params.get(side, ""))
+            for side in ("from", "to")
+        ]
+        changed = differences(self._side(old), self._side(new)) if old and new else None
+        return await self._page(
+            request,
+            "versions.html",
+            "Versions",
+            model,
+            versions=found.items,
+            more=found.next is not None,
+            old=old,
+            new=new,
+            changed=changed,
+        )
+
+    async def _of_version(self, request: Request, template: str, tab: str) -> Response:
+        model, refused = await self._model(request)
+        if model is None:
+            return refused
+        version = await self._version(request, model)
+        if version is None:
+            if "version" in request.path_params:
+                return await self._site.nowhere(request)
+            return await self._page(request, template, tab, model, version=None)
+        return await self._page(
+            request,
+            template,
+            tab,
+            model,
+            version=version,
+            latest=version.id == model.latest_version,
+            inputs=input_rows(self._catalog.input_schema(version)),
+            outputs=output_rows(version.openapi_schema),
+            output=output_type(version.openapi_schema),
+            kind=self._catalog.output_kind(version),
+            data=await self._data(request, model, version),
+        )
+
+    async def _page(self, request: Request, template: str, tab: str, model: Model, **given: Any) -> Response:
+        links = [(word, url) for word, field in _LINKS if _is_link(url := getattr(model, field))]
+        given = {"version": None, "latest": True} | given
+        return await self._site.page(request, template, model=model, tab=tab, tabs=TABS, links=links, **given)
+
+    async def _model(self, request: Request) -> tuple[Model | None, Response]:
+        """The model, or the page to send instead."""
+        closed = await self._site.closed(request)
+        model = await self._site.visible(request) if closed is None else None
+        if model is not None:
+            return model, Response()
+        return None, closed or await self._site.nowhere(request)
+
+    async def _version(self, request: Request, model: Model) -> Version | None:
+        wanted = request.path_params.get("version", model.latest_version)
+        return await self._catalog.get_version(model.full_name, wanted) if wanted else None
+
+    async def _data(self, request: Request, model: Model, version: Version) -> Markup:
+        """What the page's script needs, as JSON that can stand in a script element."""
+        schema = self._catalog.input_schema(version)
+        at = addresses(request, self._site.ctx.settings)
+        kind = self._catalog.output_kind(version)
+        data = {
+            "model": model.full_name,
+            "version": version.id,
+            "latest": version.id == model.latest_version,
+            "input": {"properties": schema.properties, "required": sorted(schema.required)},
+            "output": output_schema(version.openapi_schema),
+            "streams": {"iterator": kind.iterator, "text": kind.concatenate, "files": kind.has_files},
+            "base": {"here": at.here, "files": at.for_files},
+            "account": account.username if (account := await self._site.account(request)) else None,
+        }
+        return json_block(data)
+
+    def _side(self, version: Version) -> Side:
+        return Side(
+            self._catalog.input_schema(version),
+            output_type(version.openapi_schema),
+            self._catalog.output_kind(version),
+        )
+
+
+def json_block(data: Schema) -> Markup:
+    """JSON without anything that could end the script element it stands in."""
+    return Markup(msgspec.json.encode(data).decode().replace("<", "\\u003c"))  # noqa: S704
+
+
+def _is_link(url: str | None) -> bool:
+    return url is not None and url.lower().startswith(("https://", "http://"))

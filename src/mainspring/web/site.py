@@ -1,0 +1,106 @@
+"""What all pages share: who looks at them, the frame around them, and the page of what is not there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from mainspring.api.context import Context
+from mainspring.api.session import session_account
+from mainspring.core.errors import NotFound
+from mainspring.records.accounts import Account
+from mainspring.records.catalog import Model
+from mainspring.web.templates import ago, html
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An entry of the bar. below: paths that count as its own."""
+
+    word: str
+    path: str
+    below: tuple[str, ...] = ()
+
+    def holds(self, path: str) -> bool:
+        """Whether the page at path belongs to this entry."""
+        return path == self.path or path.startswith(tuple(f"{one}/" for one in (self.path, *self.below)))
+
+
+EXPLORE = Link("Explore", "/")
+# Entries for who is signed in; each page of the operator's adds its own.
+SIGNED_IN: tuple[Link, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The bar: account is None when nobody is signed in; here: the page's path and query; query: searched text."""
+
+    account: Account | None
+    links: tuple[Link, ...]
+    path: str
+    here: str
+    query: str
+
+
+class Site:
+    """The platform as pages see it."""
+
+    def __init__(self, ctx: Context) -> None:
+        self.ctx = ctx
+
+    async def account(self, request: Request) -> Account | None:
+        """Who is signed in."""
+        return await session_account(self.ctx, request)
+
+    async def page(self, request: Request, template: str, status: int = 200, **given: Any) -> Response:
+        """The template in its frame, with `frame` and `ago` beside what is given."""
+        account = await self.account(request) if request.method in ("GET", "HEAD") else None
+        path = request.url.path
+        frame = Frame(
+            account=account,
+            links=(EXPLORE, *SIGNED_IN) if account else (EXPLORE,),
+            path=path,
+            here=f"{path}?{request.url.query}" if request.url.query else path,
+            query=request.query_params.get("q", ""),
+        )
+        return html(template, status, frame=frame, ago=self.ago, **given)
+
+    async def closed(self, request: Request) -> Response | None:
+        """A way to the sign-in page, where public models are not shown to everybody; else None."""
+        if self.ctx.settings.public_pages or await self.account(request) is not None:
+            return None
+        return self.sign_in(request)
+
+    def sign_in(self, request: Request) -> Response:
+        """To the sign-in page and back here."""
+        here = f"{request.url.path}?{request.url.query}".rstrip("?")
+        return RedirectResponse(f"/login?next={quote(here)}", 303, {"Cache-Control": "no-store"})
+
+    async def visible(self, request: Request) -> Model | None:
+        """The model of the path; None for a private one of somebody else, as for an unknown one."""
+        found = await self.ctx.catalog.get_model(request.path_params["owner"], request.path_params["name"])
+        if found is None or found.visibility == "public":
+            return found
+        account = await self.account(request)
+        return found if account is not None and account.username == found.owner else None
+
+    async def nowhere(self, request: Request) -> Response:
+        """404: a page for browsers. Raises NotFound for other clients."""
+        if not wants_html(request):
+            raise NotFound
+        return await self.page(request, "nowhere.html", 404)
+
+    def ago(self, at: str) -> str:
+        """How long ago, in words."""
+        return ago(at, self.ctx.now())
+
+
+def wants_html(request: Request) -> bool:
+    """Whether a browser asks for a page."""
+    if request.url.path == "/v1" or request.url.path.startswith("/v1/"):
+        return False
+    return "text/html" in request.headers.get("accept", "")

@@ -1,0 +1,61 @@
+// Search as you type: first what is on the page, then, when there is more than one page, what the server has.
+import { findModels } from "./api.js";
+import { cover } from "./cover.js";
+import { make } from "./dom.js";
+
+const list = document.querySelector("[data-cards]");
+const field = document.querySelector("[data-search]");
+const none = document.querySelector("[data-none]");
+const count = document.querySelector("[data-count]");
+let timer = 0;
+let asked = 0;
+
+for (const img of document.querySelectorAll("[data-cover]")) {
+  img.addEventListener("error", () => img.remove());
+  if (img.complete && !img.naturalWidth) img.remove();
+}
+
+function card({ owner, name, description, run_count: runs, visibility }) {
+  const link = make("a", { href: `/${encodeURIComponent(owner)}/${encodeURIComponent(name)}` }, make("span", { class: "muted" }, `${owner}/`), name);
+  const foot = make("p", { class: "card-foot" }, make("span", { class: "figure" }, `${runs.toLocaleString("en")} ${runs === 1 ? "run" : "runs"}`),
+    visibility === "private" && make("span", { class: "chip" }, "private"));
+  return make("li", { class: "card", data: { model: `${owner}/${name}`, text: `${owner}/${name} ${description ?? ""}`, found: "1" } },
+    make("div", { class: "card-cover" }, cover(`${owner}/${name}`)),
+    make("div", { class: "card-body" }, make("h2", {}, link), make("p", { class: "card-text" }, description ?? ""), foot));
+}
+
+function filter() {
+  const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
+  let shown = 0;
+  for (const one of list.children) {
+    one.hidden = !words.every((word) => one.dataset.text.toLowerCase().includes(word));
+    shown += one.hidden ? 0 : 1;
+  }
+  none.hidden = shown > 0;
+  count.textContent = `${shown} ${shown === 1 ? "model" : "models"}`;
+}
+
+async function more() {
+  const text = field.value.trim();
+  const turn = asked += 1;
+  if (!text || !list.dataset.more) return;
+  try {
+    const found = await findModels(text);
+    if (turn !== asked) return;
+    const known = new Set([...list.children].map((one) => one.dataset.model));
+    list.append(...found.filter((one) => !known.has(`${one.owner}/${one.name}`)).map(card));
+    filter();
+  } catch { /* not signed in: what is on the page has to do */ }
+}
+
+if (list) {
+  field.form.addEventListener("submit", (event) => event.preventDefault());
+  field.addEventListener("input", () => {
+    filter();
+    clearTimeout(timer);
+    timer = setTimeout(more, 200);
+    history.replaceState(null, "", field.value ? `/?q=${encodeURIComponent(field.value)}` : "/");
+  });
+  document.querySelector("[data-clear]").addEventListener("click", () => { field.value = ""; field.dispatchEvent(new Event("input")); field.focus(); });
+  if (field.value) { filter(); more(); }
+}

@@ -1,0 +1,37 @@
+// Numbers and times as people read them.
+
+export function span(ms) {
+  if (!Number.isFinite(ms)) return "";
+  if (ms < 0) return "0 ms";
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
+  const minutes = Math.floor(ms / 60_000);
+  return minutes < 60 ? `${minutes} min ${Math.round((ms % 60_000) / 1000)} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+export function bytes(size) {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let at = 0;
+  let number = size;
+  while (number >= 1000 && at < units.length - 1) { number /= 1000; at += 1; }
+  return `${at && number < 100 ? number.toFixed(1) : Math.round(number)} ${units[at]}`;
+}
+
+export function money(usd) {
+  return `$${usd >= 1 ? usd.toFixed(2) : Number(usd.toPrecision(2))}`;
+}
+
+export function ago(text, now = Date.now()) {
+  const seconds = (now - Date.parse(text)) / 1000;
+  if (seconds < 60) return "just now";
+  for (const [limit, unit, word] of [[3600, 60, "min"], [86_400, 3600, "h"], [2_592_000, 86_400, "d"]]) {
+    if (seconds < limit) return `${Math.floor(seconds / unit)} ${word} ago`;
+  }
+  return text.slice(0, 10);
+}
+
+export function ordinal(number) {
+  const tens = number % 100;
+  const ending = tens > 10 && tens < 14 ? "th" : { 1: "st", 2: "nd", 3: "rd" }[number % 10] ?? "th";
+  return `${number}${ending}`;
+}

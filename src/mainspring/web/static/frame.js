@@ -1,0 +1,67 @@
+// What every page has: the theme switch, the keys, the menu, copying, times that go on.
+import { codeBlock, copier, icon } from "./dom.js";
+import { ago } from "./format.js";
+
+const root = document.documentElement;
+const themes = ["auto", "light", "dark"];
+
+function kept(value) {
+  try {
+    if (value !== undefined) localStorage.setItem("mainspring.theme", value);
+    return localStorage.getItem("mainspring.theme") ?? "auto";
+  } catch { return value ?? root.dataset.theme ?? "auto"; }
+}
+
+function themeSwitch(it) {
+  const say = (name) => {
+    it.replaceChildren(icon(`theme-${name}`));
+    it.title = it.ariaLabel = `Theme: ${name}`;
+  };
+  it.hidden = false;
+  it.addEventListener("click", () => {
+    const name = kept(themes[(themes.indexOf(kept()) + 1) % themes.length]);
+    if (name === "auto") delete root.dataset.theme;
+    else root.dataset.theme = name;
+    say(name);
+  });
+  say(kept());
+}
+
+function menus() {
+  const close = (but) => { for (const one of document.querySelectorAll("[data-menu][open]")) if (one !== but) one.open = false; };
+  document.addEventListener("click", (event) => close(event.target.closest("[data-menu]")));
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    const open = document.querySelector("[data-menu][open]");
+    close(null);
+    open?.querySelector("summary").focus();
+  });
+}
+
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
+  if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+  event.preventDefault();
+  document.querySelector("[data-search]").select();
+});
+
+// Tables: up and down move between rows that are links.
+document.addEventListener("keydown", (event) => {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  const row = event.target.closest?.(".table a.row");
+  if (!step || !row) return;
+  const rows = [...row.closest("table").querySelectorAll("a.row")];
+  event.preventDefault();
+  rows[rows.indexOf(row) + step]?.focus();
+});
+
+themeSwitch(document.querySelector("[data-theme-switch]"));
+menus();
+for (const block of document.querySelectorAll("[data-code]")) {
+  const pre = block.querySelector("pre");
+  block.replaceWith(codeBlock(pre.textContent, pre.getAttribute("aria-label")));
+}
+for (const it of document.querySelectorAll("[data-copy]")) it.after(copier(() => it.dataset.copy, it.dataset.copyLabel ?? "Copy the id"));
+setInterval(() => {
+  for (const time of document.querySelectorAll("time[data-ago]")) time.textContent = ago(time.dateTime);
+}, 30_000);

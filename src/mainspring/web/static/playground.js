@@ -1,0 +1,172 @@
+// The playground: the form, the same call as code, Run and Cancel, and what comes of it.
+import { call, cancel, ended, ours, predict, signIn } from "./api.js";
+import { codeBlock, copier, make, pageData, segments, toast } from "./dom.js";
+import { fileOf } from "./output.js";
+import { span } from "./format.js";
+import { follow } from "./follow.js";
+import { Form } from "./form.js";
+import { Result } from "./result.js";
+import { serverFaults } from "./schema.js";
+import { code, gives, languages } from "./snippets.js";
+
+const data = pageData();
+const part = (name) => document.querySelector(`[data-${name}]`);
+const form = new Form(part("form"), data.input);
+const run = part("run");
+const place = part("result");
+const nothing = place.firstElementChild;
+let example = {};
+let current = null;
+let result = null;
+let view = "form";
+
+// --- the call as code, live
+
+const block = codeBlock("", "The call as code");
+part("code-view").append(block);
+const veiled = (values) => Object.fromEntries(Object.entries(values).map(([name, value]) => {
+  const { kind, item } = form.fields.find((field) => field.name === name);
+  return [name, kind === "secret" ? "…" : item === "secret" ? ["…"] : value];
+}));
+const describe = () => ({ ...data, input: veiled(form.values()), gives: gives(data) });
+const refresh = () => { if (view !== "form") block.show(code(view, describe())); };
+
+segments(part("views"), [["form", "Form"], ["json", "JSON"], ...languages], (key) => {
+  view = key;
+  part("form").hidden = key !== "form";
+  part("code-view").hidden = key === "form";
+  refresh();
+});
+part("form").addEventListener("input", () => { part("summary").replaceChildren(); refresh(); });
+
+// --- faults
+
+function tell(faults, head) {
+  const rows = faults.map(([name, text]) => {
+    if (!name) return make("li", {}, text);
+    form.tell(name, text);
+    return make("li", {}, make("a", { href: `#${name}`, on: { click: (event) => { event.preventDefault(); form.focus(name); } } }, `${name} ${text}`));
+  });
+  part("summary").replaceChildren(make("p", {}, head), make("ul", {}, ...rows));
+}
+
+function refused(error) {
+  if (error.status === 401) { signIn(); return; }
+  if (error.fields?.length) {
+    const faults = serverFaults(error.fields, form.names);
+    tell(faults, "The server refused the input:");
+    form.focus(faults[0][0]);
+  } else part("summary").replaceChildren(make("p", {}, error.message));
+}
+
+// --- run
+
+function busy(on) {
+  if (run) run.disabled = on;
+  part("cancel").hidden = !on;
+  part("cancel").disabled = false;
+}
+
+// The one image that went in, to be compared with the one that comes out.
+function before(input) {
+  const files = form.fields.filter((field) => field.kind === "file" && input[field.name]);
+  const [only] = files;
+  if (files.length !== 1) return undefined;
+  const value = form.values()[only.name];
+  if (value?.file?.type.startsWith("image/")) return URL.createObjectURL(value.file);
+  const given = fileOf(value);
+  return given?.kind === "image" ? given.address : undefined;
+}
+
+function watch(prediction, input) {
+  current?.stop();
+  result?.close();
+  result = new Result(place, { text: data.streams.text, before: before(input) });
+  result.more.append(make("a", { class: "button small", href: `/p/${prediction.id}` }, "Open"), copier(() => location.origin + `/p/${prediction.id}`, "Copy the link"));
+  result.show(prediction);
+  current = follow(prediction, {
+    text: data.streams.text,
+    changed: (now) => { result.show(now); if (ended(now.status)) over(now); },
+    said: (output) => result.say(output),
+    lost: (error) => toast(error.message),
+  });
+  current.id = prediction.id;
+}
+
+function over(prediction) {
+  busy(false);
+  if (prediction.status === "succeeded") estimate(prediction.metrics?.predict_time);
+}
+
+function estimate(seconds) {
+  part("estimate").textContent = seconds === undefined ? "" : `about ${span(seconds * 1000)}`;
+}
+
+async function start() {
+  if (!run || run.disabled) return;
+  part("summary").replaceChildren();
+  const faults = form.check();
+  if (faults.length) {
+    tell(faults, faults.length === 1 ? "One input needs another look:" : `${faults.length} inputs need another look:`);
+    if (view !== "form") part("views").firstElementChild.click();
+    form.focus(faults[0][0]);
+    return;
+  }
+  busy(true);
+  part("cancel").hidden = true;
+  try {
+    const input = await form.sent();
+    watch(await predict(data.latest ? `${data.model}:${data.version}` : data.version, input), input);
+    part("cancel").hidden = false;
+    if (matchMedia("(max-width: 959px)").matches) document.querySelector(".output-side").scrollIntoView({ behavior: "smooth" });
+  } catch (error) {
+    busy(false);
+    refused(error);
+  }
+}
+
+run?.addEventListener("click", start);
+part("form").addEventListener("submit", (event) => { event.preventDefault(); start(); });
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); start(); }
+});
+part("cancel").addEventListener("click", async () => {
+  part("cancel").disabled = true;
+  try { await cancel(current.id); current.hurry(); } catch (error) { toast(error.message); part("cancel").disabled = false; }
+});
+part("reset").addEventListener("click", () => {
+  current?.stop();
+  result?.close();
+  busy(false);
+  part("summary").replaceChildren();
+  form.fill(example);
+  place.replaceChildren(nothing);
+  refresh();
+});
+if (run && /Mac|iPhone|iPad/.test(navigator.platform)) run.querySelector("kbd").textContent = "⌘ ↵";
+
+// --- what it opens with: a prediction that is edited here, the default example, or the defaults
+
+async function open() {
+  const from = new URLSearchParams(location.search).get("from");
+  if (!data.account) return;
+  try {
+    const given = from ? await call(`/predictions/${encodeURIComponent(from)}`) : (await call(`/models/${data.model}`)).default_example;
+    if (!given) return;
+    example = given.input ?? {};
+    form.fill(example);
+    refresh();
+    watchEnded(given);
+  } catch (error) { if (from) toast(error.message); }
+}
+
+function watchEnded(given) {
+  if (!given.created_at) return;
+  const image = Object.values(given.input ?? {}).map(fileOf).filter((one) => one?.kind === "image");
+  result = new Result(place, { text: data.streams.text, before: image.length === 1 ? image[0].address : undefined });
+  result.show(given);
+  result.close();
+  estimate(given.metrics?.predict_time);
+}
+
+open();

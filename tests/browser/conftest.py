@@ -1,0 +1,86 @@
+"""A real server with models, and a real headless browser that looks at its pages."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.e2e.projects import write_project
+from tests.e2e.server import TOKEN, Server
+
+HERE = Path(__file__).parent
+MODELS = HERE.parents[1] / "models"
+CHROMIUM = shutil.which("chromium")
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    root = tmp_path_factory.mktemp("pages")
+    running = Server(root / "data", private_urls=True).start()
+    for directory in (HERE / "models" / "every-widget", HERE / "models" / "maker", MODELS / "hello-world"):
+        running.push(directory, f"mainspring/{directory.name}")
+    for name in ("tokens", "broken", "slow"):
+        running.push(write_project(name, root), f"mainspring/{name}")
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A browser. Its driver holds the thread's event loop, so it has to be gone before tests that are async."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def in_module(name: str, body: str) -> str:
+    """JavaScript for Page.evaluate: a function of `given`, with the page's module of this name as `module`."""
+    return f"""async (given) => {{
+      const address = document.querySelector("link[href$='base.css']").href.replace("base.css", "{name}.js");
+      const module = await import(address);
+      {body}
+    }}"""
+
+
+class Faults(list[str]):
+    """What the browser complained of: errors of scripts and refused loads."""
+
+
+def open_page(chromium: Browser, server: Server, *, signed_in: bool = True, **options: object) -> Page:
+    """A page of a fresh profile."""
+    context = chromium.new_context(base_url=f"http://localhost:{server.port}", **options)  # type: ignore[arg-type]
+    context.set_default_timeout(20_000)
+    page = context.new_page()
+    faults = Faults()
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda said: faults.append(said.text) if "Content Security" in said.text else None)
+    page.faults = faults  # type: ignore[attr-defined]
+    if signed_in:
+        page.goto("/login")
+        page.get_by_label("Token").fill(TOKEN)
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url("**/")
+    return page
+
+
+@pytest.fixture
+def page(chromium: Browser, server: Server) -> Iterator[Page]:
+    """A page of who is signed in; fails the test when a script failed or a load was refused."""
+    opened = open_page(chromium, server, viewport={"width": 1280, "height": 900})
+    yield opened
+    faults = opened.faults  # type: ignore[attr-defined]
+    opened.context.close()
+    assert not faults
+
+
+@pytest.fixture
+def guest(chromium: Browser, server: Server) -> Iterator[Page]:
+    """A page of who is not signed in."""
+    opened = open_page(chromium, server, signed_in=False)
+    yield opened
+    opened.context.close()
