@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sqlite3
 import subprocess
 import threading
 import time
@@ -138,7 +139,9 @@ def test_a_request_with_a_key_makes_one_though_the_server_is_killed_while_it_is_
         assert send(name) == made or made is None
     for prediction_id in (ids := [send(name) for name, _ in sent]):
         assert ended(server, str(prediction_id))["status"] == "succeeded"
-    assert call(server, "GET", "/v1/models/mainspring/slow")["run_count"] == len(set(ids)) == len(sent)
+    with sqlite3.connect(f"file:{server.data}/ledger.sqlite?mode=ro", uri=True) as ledger:
+        (stored,) = ledger.execute("SELECT count(*) FROM predictions").fetchone()
+    assert stored == len(set(ids)) == len(sent)
 
 
 def test_no_process_outlives_a_killed_server(server: Server) -> None:
