@@ -35,6 +35,7 @@ from mainspring.records.accounts import Accounts
 from mainspring.records.answers import Answers
 from mainspring.records.catalog import Catalog
 from mainspring.records.deployments import Deployments
+from mainspring.records.discovery import Discovery
 from mainspring.records.feed import Feed
 from mainspring.records.files import Files
 from mainspring.records.instances import Instances
@@ -46,6 +47,7 @@ from mainspring.services.autoscaler import Autoscaler
 from mainspring.services.builder import Builder
 from mainspring.services.bundled import push_bundled
 from mainspring.services.certificates import Certificates, ensure_certificates, local_names
+from mainspring.services.curator import put_collections
 from mainspring.services.director import Director
 from mainspring.services.eraser import Eraser
 from mainspring.services.fetch import Fetcher
@@ -105,6 +107,7 @@ class Platform:
         self.instances = Instances(self.database)
         self.files = Files(self.database)
         self.deployments = Deployments(self.database)
+        self.discovery = Discovery(self.database)
         self.machine = capacity()
         self.fetcher = Fetcher(private=settings.private_urls, limit=settings.max_download)
         self.builder = Builder(
@@ -184,6 +187,7 @@ class Platform:
             files=self.files,
             deployments=self.deployments,
             hardware=offered(self.settings.hardware, self.machine),
+            discovery=self.discovery,
             builder=self.builder,
             limits=Limits(self.settings.create_limit, self.settings.call_limit),
             answers=self.answers,
@@ -209,6 +213,7 @@ class Platform:
         """Clear up after an earlier process, then begin every loop."""
         await self.director.recover()
         await self.builder.sweep()
+        await put_collections(self.discovery.collections, self.settings.collections, self.now())
         await self.weights.clear_up()
         for loop in (
             *(self.scribe, self.autoscaler, self.rollouts, self.director, self.janitor),

@@ -84,6 +84,7 @@ class Settings:
     deployment_rest_s: float = _doc(
         900.0, "How long a deployment must have been unused before it can be deleted."
     )
+    collections: str = _doc("", "A TOML file of collections to put at start, each a table by its slug.")
     log_level: str = _doc("info", "debug, info, warning or error.")
     hardware: Mapping[str, Hardware] = field(default_factory=default_hardware)
 

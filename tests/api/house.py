@@ -24,6 +24,7 @@ from mainspring.records.accounts import Accounts
 from mainspring.records.answers import Answers
 from mainspring.records.catalog import Catalog, Model, Version
 from mainspring.records.deployments import Deployments
+from mainspring.records.discovery import Discovery
 from mainspring.records.feed import Feed
 from mainspring.records.files import Files
 from mainspring.records.instances import Instances
@@ -31,6 +32,7 @@ from mainspring.records.predictions import Predictions
 from mainspring.records.vault import Vault
 from mainspring.services.builder import Builder
 from mainspring.settings import Settings
+from tests.api.conformance import Checked
 
 START = datetime(2026, 5, 1, 12, tzinfo=UTC)
 BASE = "https://mainspring.test"
@@ -77,6 +79,13 @@ class House:
         return await self.context.catalog.register_version(model, version)
 
 
+async def document_of(app: Any) -> dict[str, Any]:
+    """The document that an app publishes."""
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as client:
+        found: dict[str, Any] = (await client.get("/openapi.json")).json()
+        return found
+
+
 @asynccontextmanager
 async def open_house(root: Path, settings: Settings, *, fresh: bool = True) -> AsyncIterator[House]:
     """A house in an empty directory, with the accounts ada and bob; or, not fresh, one that was there."""
@@ -98,6 +107,7 @@ async def open_house(root: Path, settings: Settings, *, fresh: bool = True) -> A
         files=Files(database),
         deployments=Deployments(database),
         hardware=offered(settings.hardware, Capacity(cpus=2, memory=1 << 33, gpus=1)),
+        discovery=Discovery(database),
         builder=Builder(settings=settings, catalog=catalog, now=now, gpus=0),
         answers=Answers(database),
         limits=Limits(settings.create_limit, settings.call_limit, lambda: passed[0]),
@@ -107,5 +117,6 @@ async def open_house(root: Path, settings: Settings, *, fresh: bool = True) -> A
     for name in ("ada", "bob") if fresh else ():
         await context.accounts.create_account(name, "user", name.title(), START)
         _, tokens[name] = await context.accounts.create_token(name, "test", now=START)
-    yield House(context, create_app(context), clock, passed, tokens)
+    app = create_app(context)
+    yield House(context, Checked(app, await document_of(app)), clock, passed, tokens)
     await database.close()

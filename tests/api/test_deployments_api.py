@@ -41,7 +41,7 @@ async def test_a_deployment_looks_like_replicates(house: House, ada: httpx.Async
             "model": "ada/hello",
             "version": A,
             "created_at": rfc3339(START),
-            "created_by": {"type": "user", "username": "ada", "name": "Ada", "github_url": None},
+            "created_by": {"type": "user", "username": "ada", "name": "Ada"},
             "configuration": {"hardware": "cpu", "min_instances": 0, "max_instances": 3},
         },
         "rollout": {"state": "live", "serving_release": 1, "failed_release": None, "error": None},

@@ -101,7 +101,7 @@ async def test_a_model_has_every_key_that_clients_read(house: House, ada: httpx.
         "paper_url": None,
         "license_url": None,
         "run_count": 0,
-        "cover_image_url": None,
+        "cover_image_url": f"{BASE}/static/mark.svg",
         "default_example": None,
         "latest_version": None,
         "created_at": rfc3339(START),

@@ -44,6 +44,7 @@ def test_the_commands_are_these() -> None:
         "token",
         "model",
         "deployment",
+        "collection",
     }
     assert {words[0] for words in COMMANDS} == top
 

@@ -273,7 +273,7 @@ async def test_a_version_that_is_trained_stays_and_its_end_takes_the_weights_alo
     assert (await house.http.delete(f"/models/{base.model}/versions/{base.id}")).status_code == 409
     school.gate.set()
     output = (await until(house, made, "succeeded"))["output"]
-    assert (await house.http.delete(f"/models/{base.model}/versions/{base.id}")).status_code == 202
+    assert (await house.http.delete(f"/models/{base.model}/versions/{base.id}")).status_code == 403
     assert (await house.create("me/tuned", wait=True))["output"] == "learned"
     path, _, version_id = output["version"].partition(":")
     assert (await house.http.delete(f"/models/{path}/versions/{version_id}")).status_code == 202

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated
 
-from msgspec import UNSET, UnsetType
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -13,15 +14,29 @@ from mainspring.api.operation import Operation
 from mainspring.api.retention import retention_asked
 from mainspring.api.wire import Body, decode, read_body, reply
 from mainspring.core.durations import tell_retention
+from mainspring.core.shapes import Link
 from mainspring.records.accounts import Account
 
 _MOST_BYTES = 1 << 16
 
 
-class UpdateBody(Body):
+class AccountUpdateBody(Body):
     """retention: a duration like 24h, off to keep data for ever, or null for what the platform does."""
 
     retention: str | UnsetType | None = UNSET
+
+
+class AccountReply(msgspec.Struct):
+    """Who owns models and makes predictions."""
+
+    type: Annotated[str, Meta(extra_json_schema={"enum": ["user", "organization"]})]
+    username: Annotated[str, Meta(examples=["acme"])]
+    name: Annotated[str, Meta(examples=["Acme"])]
+    github_url: Link | UnsetType = UNSET
+    avatar_url: Link | UnsetType = UNSET
+    retention: Annotated[str | None, Meta(description="How long data is kept; ours.", examples=["24h"])] = (
+        None
+    )
 
 
 async def get(request: Request) -> Response:
@@ -32,21 +47,17 @@ async def get(request: Request) -> Response:
 async def update(request: Request) -> Response:
     """PATCH /account: how long data of predictions that are made from now on is kept."""
     account = await authenticate(request)
-    body = decode(await read_body(request, _MOST_BYTES), UpdateBody)
+    body = decode(await read_body(request, _MOST_BYTES), AccountUpdateBody)
     if not isinstance(body.retention, UnsetType):
         retention_s = retention_asked(body.retention)
         account = await context(request).accounts.set_retention(account.username, retention_s) or account
     return reply(_render(account))
 
 
-def _render(account: Account) -> dict[str, Any]:
-    return {
-        "type": account.type,
-        "username": account.username,
-        "name": account.name,
-        "github_url": None,
-        "retention": tell_retention(account.retention_s),
-    }
+def _render(account: Account) -> AccountReply:
+    return AccountReply(
+        account.type, account.username, account.name, retention=tell_retention(account.retention_s)
+    )
 
 
 operations = [
@@ -56,6 +67,7 @@ operations = [
         handler=get,
         id="account.get",
         summary="The account whose token is used",
+        reply=AccountReply,
     ),
     Operation(
         method="PATCH",
@@ -63,7 +75,8 @@ operations = [
         handler=update,
         id="account.update",
         summary="Choose how long the account's data is kept",
-        body=UpdateBody,
+        body=AccountUpdateBody,
+        reply=AccountReply,
         ours=True,
     ),
 ]

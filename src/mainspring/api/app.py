@@ -6,36 +6,40 @@ import logging
 import re
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mainspring.api import (
     account,
+    collections,
     deployments,
+    examples,
     files,
     hardware,
     models,
     outputs,
     predictions,
     push,
+    search,
     streams,
     tokens,
     trainings,
     versions,
 )
 from mainspring.api.context import Context
+from mainspring.api.document import document
 from mainspring.api.limits import telling, told
+from mainspring.api.operation import Operation
 from mainspring.api.wire import problem, reply
 from mainspring.core.errors import ApiError, NotFound, Unavailable
 
 log = logging.getLogger(__name__)
-_SECTIONS = "account|collections|deployments|files|hardware|models|predictions|search|streams|tokens|trainings|webhooks"
-_BARE = re.compile(rf"^/(?:v1/)*(?=(?:{_SECTIONS})(?:/|$))")
 _CREATE = re.compile(r"^/v1/(models|deployments)/(?P<owner>[^/]+)/(?P<name>[^/]+)/predictions$")
 _APPENDED = re.compile(r"^/v1/+https?:/+[^/]+(/v1/.*)$")
 
@@ -47,7 +51,10 @@ def create_app(ctx: Context, pages: Sequence[BaseRoute] = ()) -> ASGIApp:
         *predictions.operations,
         *trainings.operations,
         *account.operations,
+        *collections.operations,
+        *search.operations,
         *models.operations,
+        *examples.operations,
         *versions.operations,
         *deployments.operations,
         *files.operations,
@@ -55,9 +62,11 @@ def create_app(ctx: Context, pages: Sequence[BaseRoute] = ()) -> ASGIApp:
         *tokens.operations,
         *push.operations,
     ]
+    described = _Description(sections)
     app = Starlette(
         routes=[
             *(operation.route() for operation in sections),
+            *described.routes(),
             Route("/health", _health),
             *outputs.root_routes,
             *pages,
@@ -71,7 +80,29 @@ def create_app(ctx: Context, pages: Sequence[BaseRoute] = ()) -> ASGIApp:
     )
     app.router.redirect_slashes = False
     app.state.context = ctx
-    return _OnePath(_Hot(app))
+    app.state.document = described.document
+    return _OnePath(_Hot(app), sections)
+
+
+class _Description:
+    """The document of the operations, made when somebody asks for it first."""
+
+    def __init__(self, operations: Sequence[Operation]) -> None:
+        self._operations = operations
+        self._made: dict[str, Any] | None = None
+
+    def routes(self) -> list[Route]:
+        """Where it is, for everybody."""
+        return [Route(path, self._get, methods=["GET"]) for path in ("/openapi.json", "/v1/openapi.json")]
+
+    def document(self) -> dict[str, Any]:
+        """The OpenAPI document; not to be changed."""
+        if self._made is None:
+            self._made = document(self._operations)
+        return self._made
+
+    async def _get(self, request: Request) -> Response:
+        return reply(self.document(), headers={"Access-Control-Allow-Origin": "*"})
 
 
 class _Hot:
@@ -113,15 +144,17 @@ class _OnePath:
     page's absolute `next` to its base is understood as well.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, operations: Sequence[Operation]) -> None:
         self._app = app
+        sections = "|".join(sorted({re.escape(one.path.split("/")[1]) for one in operations}))
+        self._bare = re.compile(rf"^/(?:v1/)*(?=(?:{sections})(?:/|$))")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             path: str = scope["path"]
             if path.startswith("/v1/http") and (found := _APPENDED.match(path)):
                 path = found[1]
-            path = _BARE.sub("/v1/", path, count=1)
+            path = self._bare.sub("/v1/", path, count=1)
             if path != "/" and path.endswith("/"):
                 path = path.rstrip("/")
             if path != scope["path"]:
@@ -147,7 +180,16 @@ async def _refused(request: Request, error: Exception) -> Response:
     told.status = error.status_code
     response = problem(told)
     response.headers.update(error.headers or {})
+    if error.status_code == 405:
+        response.headers["Allow"] = ", ".join(_methods(request))
     return response
+
+
+def _methods(request: Request) -> list[str]:
+    """What can be done at a path: each of its methods is a route of its own."""
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    found = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    return sorted({method for route in found for method in route.methods or ()})
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from mainspring.api.limits import Limits
 from mainspring.api.session import session_account
-from mainspring.core.errors import NotFound, Unauthenticated
+from mainspring.core.errors import Forbidden, NotFound, Unauthenticated
 from mainspring.core.hardware import Hardware
 from mainspring.database import Database
 from mainspring.database.hints import Hints
@@ -19,6 +19,7 @@ from mainspring.records.accounts import Account, Accounts
 from mainspring.records.answers import Answers
 from mainspring.records.catalog import Catalog
 from mainspring.records.deployments import Deployments
+from mainspring.records.discovery import Discovery
 from mainspring.records.feed import Feed
 from mainspring.records.files import Files
 from mainspring.records.instances import Instances
@@ -45,6 +46,7 @@ class Context:
     files: Files
     deployments: Deployments
     hardware: tuple[Hardware, ...]
+    discovery: Discovery
     builder: Builder
     answers: Answers
     limits: Limits
@@ -79,3 +81,9 @@ def own(account: Account, owner: str) -> None:
     """Refuse what belongs to somebody else, as if it were not there."""
     if account.username != owner:
         raise NotFound
+
+
+def operator(request: Request, account: Account) -> None:
+    """Refuse whoever does not run this platform: its operator is the account that the first start made."""
+    if account.username != context(request).settings.account:
+        raise Forbidden("Only the operator of this platform can do this.")

@@ -7,9 +7,10 @@ import json
 import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -31,27 +32,62 @@ from mainspring.core.errors import (
 from mainspring.core.ids import new_id, rfc3339
 from mainspring.core.prediction import Prediction, Status
 from mainspring.core.queue import Queue
+from mainspring.core.shapes import EVENTS, KeyHeaders
 from mainspring.records.accounts import Account
 from mainspring.records.catalog import Model, Version
 
 _WAIT = re.compile(r"(?:^|[\s,;])wait(?:=([0-9]{1,3}))?(?:$|[\s,;])")
 _LONGEST_WAIT_S = 57.0
 _MASKED = "**********"
-_EVENTS = ("start", "output", "logs", "completed")
 _encode = msgspec.json.Encoder().encode
+
+
+_INPUT = Meta(
+    description="What the model takes; the Input schema of the version's `openapi_schema` says it. Files are URLs.",
+    extra_json_schema={"type": ["object", "null"]},
+)
+_EVENTS_FILTER = Meta(
+    description="Which events the webhook hears of.",
+    extra_json_schema={"anyOf": [{"type": "array", "items": {"enum": list(EVENTS)}}, {"type": "null"}]},
+)
 
 
 class CreateBody(msgspec.Struct):
     """What a client may send; keys that only other servers read are ignored."""
 
-    input: Any = None
-    version: str | None = None
+    input: Annotated[Any, _INPUT] = None
+    version: Annotated[
+        str | None, Meta(description="`owner/name`, `owner/name:version` or a version of 64 hex digits.")
+    ] = None
     model: str | None = None
     webhook: str | None = None
     webhook_completed: str | None = None
-    webhook_events_filter: list[str] | None = None
-    stream: bool | None = None
-    lifetime: str | int | None = None
+    webhook_events_filter: Annotated[list[str] | None, _EVENTS_FILTER] = None
+    stream: Annotated[bool | None, Meta(description="Ignored: every prediction has `urls.stream`.")] = None
+    lifetime: Annotated[
+        str | int | None, Meta(description="Like the header Cancel-After.", examples=["5m"])
+    ] = None
+
+
+_HEADER_NAMES = {"prefer": "Prefer", "cancel_after": "Cancel-After"}
+
+
+class CreateHeaders(KeyHeaders, rename=_HEADER_NAMES):
+    """How long the client waits, and when it loses interest."""
+
+    prefer: Annotated[
+        str | None,
+        Meta(
+            description="`wait` or `wait=N`: answer when it has ended, after at most N seconds.",
+            examples=["wait"],
+        ),
+    ] = None
+    cancel_after: Annotated[
+        str | None, Meta(description="5 s to 24 h, like `30s`, `5m` or `1h30m`.", examples=["5m"])
+    ] = None
+
+
+EXAMPLE = {"input": {"text": "Alice"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +254,7 @@ def _events(body: CreateBody) -> str | None:
     if body.webhook_events_filter is None:
         return '["completed"]' if body.webhook_completed and not body.webhook else None
     for index, event in enumerate(body.webhook_events_filter):
-        if event not in _EVENTS:
+        if event not in EVENTS:
             told = f'webhook_events_filter.{index} must be one of the following: "start", "output", "logs", "completed"'
             raise InvalidInput([InvalidField("enum", f"webhook_events_filter.{index}", told)])
     return json.dumps(body.webhook_events_filter)

@@ -13,11 +13,11 @@ from starlette.responses import Response
 
 from mainspring.api import creating
 from mainspring.api.context import Context, authenticate, context
-from mainspring.api.creating import CreateBody, Order
+from mainspring.api.creating import EXAMPLE, CreateBody, CreateHeaders, Order
 from mainspring.api.models import refuse
 from mainspring.api.operation import Operation
 from mainspring.api.references import visible
-from mainspring.api.releases import DeploymentPage, DeploymentReply, ReleasesReply, render, render_release
+from mainspring.api.releases import DeploymentReply, ReleasesReply, render, render_release
 from mainspring.api.rendering import PredictionReply
 from mainspring.api.repeating import Note, once
 from mainspring.api.wire import PAGE, Body, cursor, decode, page, read_body, reply
@@ -25,6 +25,7 @@ from mainspring.core.catalog import name_fault
 from mainspring.core.errors import Conflict, Forbidden, InvalidRequest, InvalidVersion, NotFound
 from mainspring.core.hardware import hardware_fault
 from mainspring.core.ids import rfc3339
+from mainspring.core.shapes import KeyHeaders, Page, PageQuery
 from mainspring.records.accounts import Account
 from mainspring.records.catalog import Version
 from mainspring.records.deployments import Deployment, Release
@@ -205,7 +206,8 @@ operations = [
         handler=list_deployments,
         id="deployments.list",
         summary="The account's deployments, newest first",
-        reply=DeploymentPage,
+        query=PageQuery,
+        reply=Page[DeploymentReply],
     ),
     Operation(
         method="POST",
@@ -214,6 +216,7 @@ operations = [
         id="deployments.create",
         summary="Pin a version, hardware and numbers of instances under a name",
         body=CreateDeployment,
+        headers=KeyHeaders,
         reply=DeploymentReply,
         faults=(400, 409, 422),
     ),
@@ -262,6 +265,8 @@ operations = [
         id="deployments.predictions.create",
         summary="Run the live release",
         body=CreateBody,
+        headers=CreateHeaders,
+        example=EXAMPLE,
         reply=PredictionReply,
         success=201,
         faults=(400, 404, 422, 429),

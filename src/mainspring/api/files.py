@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import hmac
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import UNSET, Meta, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -19,11 +21,64 @@ from mainspring.api.upload import receive
 from mainspring.api.wire import PAGE, base_url, cursor, page, reply
 from mainspring.core.errors import NotFound, TooLarge
 from mainspring.core.ids import new_id, rfc3339
+from mainspring.core.shapes import KeyHeaders, Link, Moment, Page, PageQuery
 from mainspring.records.accounts import Account
 from mainspring.records.files import File
 from mainspring.records.vault import Vault
 
 _FORM_BYTES = 2 << 20
+
+
+class FileForm(msgspec.Struct):
+    """An upload. A `content` without a useful name or type gets them from its bytes."""
+
+    content: Annotated[str, Meta(description="The file.", extra_json_schema={"format": "binary"})]
+    filename: Annotated[
+        str | UnsetType, Meta(description="Its name, at most 255 bytes; else that of the part.")
+    ] = UNSET
+    type: Annotated[str | UnsetType, Meta(description="Its media type; else that of the part.")] = UNSET
+    metadata: Annotated[
+        dict[str, Any] | UnsetType,
+        Meta(description="A JSON object, as text or as a part, or fields like `metadata[key]`."),
+    ] = UNSET
+
+
+class DownloadQuery(msgspec.Struct):
+    """What lets a client without a token read a file."""
+
+    owner: Annotated[str | None, Meta(description="The account that the file belongs to.")] = None
+    expiry: Annotated[str | None, Meta(description="Until when, in Unix seconds.")] = None
+    signature: Annotated[
+        str | None, Meta(description="Base64 of the HMAC-SHA256 of `owner id expiry`, made by the platform.")
+    ] = None
+
+
+class Checksums(msgspec.Struct):
+    """Hashes of a file's bytes, in hex."""
+
+    sha256: str
+    md5: str
+
+
+class FileUrls(msgspec.Struct):
+    """get: what an input names the file by."""
+
+    get: Link
+
+
+class FileReply(msgspec.Struct):
+    """An uploaded file."""
+
+    id: str
+    name: Annotated[str, Meta(examples=["photo.jpg"])]
+    content_type: Annotated[str, Meta(examples=["image/jpeg"])]
+    size: Annotated[int, Meta(description="In bytes.")]
+    etag: Annotated[str, Meta(description="MD5 of its bytes, in hex.")]
+    checksums: Checksums
+    metadata: Annotated[Mapping[str, Any], Meta(description="What its uploader said of it.")]
+    created_at: Moment
+    expires_at: Moment
+    urls: FileUrls
 
 
 async def create(request: Request) -> Response:
@@ -156,19 +211,19 @@ async def _drain(request: Request, limit: int) -> None:
             return
 
 
-def _render(request: Request, file: File) -> dict[str, Any]:
-    return {
-        "id": file.id,
-        "name": file.name,
-        "content_type": file.content_type,
-        "size": file.size,
-        "etag": file.md5,
-        "checksums": {"sha256": file.sha256, "md5": file.md5},
-        "metadata": file.metadata,
-        "created_at": file.created_at,
-        "expires_at": file.expires_at,
-        "urls": {"get": f"{base_url(request)}/v1/files/{file.id}"},
-    }
+def _render(request: Request, file: File) -> FileReply:
+    return FileReply(
+        id=file.id,
+        name=file.name,
+        content_type=file.content_type,
+        size=file.size,
+        etag=file.md5,
+        checksums=Checksums(file.sha256, file.md5),
+        metadata=file.metadata,
+        created_at=file.created_at,
+        expires_at=file.expires_at,
+        urls=FileUrls(f"{base_url(request)}/v1/files/{file.id}"),
+    )
 
 
 operations = [
@@ -178,6 +233,10 @@ operations = [
         handler=create,
         id="files.create",
         summary="Upload a file",
+        body=FileForm,
+        headers=KeyHeaders,
+        media=("multipart/form-data",),
+        reply=FileReply,
         success=201,
     ),
     Operation(
@@ -186,6 +245,8 @@ operations = [
         handler=list_files,
         id="files.list",
         summary="The account's files, newest first",
+        query=PageQuery,
+        reply=Page[FileReply],
     ),
     Operation(
         method="GET",
@@ -193,6 +254,7 @@ operations = [
         handler=get,
         id="files.get",
         summary="One file's facts",
+        reply=FileReply,
     ),
     Operation(
         method="DELETE",
@@ -207,6 +269,9 @@ operations = [
         path="/files/{file_id}/download",
         handler=download,
         id="files.download",
-        summary="A file's content, by a signed URL",
+        summary="A file's content",
+        about="By your token, or by `owner`, `expiry` and `signature`. Ranges and `If-None-Match` are understood.",
+        query=DownloadQuery,
+        reply="*/*",
     ),
 ]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -12,10 +15,10 @@ from mainspring.api.wire import reply
 
 
 class HardwareReply(msgspec.Struct):
-    """What an instance can run on."""
+    """What a model can ask to run on."""
 
-    name: str
-    sku: str
+    name: Annotated[str, Meta(description="For people.", examples=["CPU"])]
+    sku: Annotated[str, Meta(description="For requests.", examples=["cpu"])]
 
 
 async def list_hardware(request: Request) -> Response:

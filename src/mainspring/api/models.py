@@ -5,40 +5,49 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from mainspring.api.context import authenticate, context
+from mainspring.api.context import authenticate, context, operator
+from mainspring.api.model_replies import ModelReply, render_model
 from mainspring.api.operation import Operation
 from mainspring.api.repeating import Note, once
 from mainspring.api.retention import retention_asked
-from mainspring.api.wire import PAGE, Body, base_url, cursor, decode, page, read_body, reply
+from mainspring.api.wire import PAGE, Body, cursor, decode, page, query, read_body, reply
 from mainspring.core.catalog import name_fault
-from mainspring.core.durations import tell_retention
 from mainspring.core.errors import Forbidden, InvalidRequest, NotFound
 from mainspring.core.hardware import hardware_fault
 from mainspring.core.ids import rfc3339
+from mainspring.core.shapes import KeyHeaders, Page, PageQuery, Visibility
 from mainspring.records.accounts import Account
-from mainspring.records.catalog import LIST_MODELS, Model, Version
+from mainspring.records.catalog import Model
 
 _MOST_BYTES = 4 << 20
 _URL = re.compile(r"https?://[^\s<>\"']{1,2000}", re.IGNORECASE)
 _MOST_INSTANCES = 1000
 _Text = str | None
 _ASIDE = ("scaling", "retention")
+_COLUMNS = {"is_official": "official"}
 
 
-class CreateBody(Body):
-    """POST /models."""
+class ModelListQuery(PageQuery):
+    """In which order models are listed."""
 
-    owner: str
-    name: str
-    visibility: str
-    hardware: str
+    sort_by: Literal["model_created_at", "latest_version_created_at"] = "latest_version_created_at"
+    sort_direction: Literal["asc", "desc"] = "desc"
+
+
+class ModelCreateBody(Body):
+    """A new model of the caller's own account."""
+
+    owner: Annotated[str, Meta(description="Your account.", examples=["acme"])]
+    name: Annotated[str, Meta(examples=["hello-world"])]
+    visibility: Visibility
+    hardware: Annotated[str, Meta(description="A SKU of `hardware.list`.", examples=["cpu"])]
     description: _Text = None
     github_url: _Text = None
     paper_url: _Text = None
@@ -57,9 +66,10 @@ class Scaling(Body):
     idle_timeout: float | UnsetType | None = UNSET
 
 
-class UpdateBody(Body):
-    """PATCH /models/{owner}/{name}: what is left out stays. visibility, hardware, scaling and retention are ours.
+class ModelUpdateBody(Body):
+    """What is to change of a model; what is left out stays.
 
+    visibility, hardware, cover_image_url, scaling, is_official and retention are ours.
     retention: how long data of predictions is kept, like 24h; off for ever, null for no choice.
     """
 
@@ -70,17 +80,20 @@ class UpdateBody(Body):
     weights_url: _Text | UnsetType = UNSET
     license_url: _Text | UnsetType = UNSET
     cover_image_url: _Text | UnsetType = UNSET
-    visibility: str | UnsetType = UNSET
+    visibility: Visibility | UnsetType = UNSET
     hardware: str | UnsetType = UNSET
     scaling: Scaling | UnsetType = UNSET
     retention: str | UnsetType | None = UNSET
+    is_official: Annotated[bool | UnsetType, Meta(description="Only for the operator of the platform.")] = (
+        UNSET
+    )
 
 
 async def create(request: Request) -> Response:
     """POST /models."""
     account = await authenticate(request)
     raw = await read_body(request, _MOST_BYTES)
-    body = decode(raw, CreateBody)
+    body = decode(raw, ModelCreateBody)
     if body.owner != account.username:
         raise Forbidden(f"You can only create models of your own account, {account.username}.")
     given: dict[str, Any] = {k: v or None for k, v in msgspec.structs.asdict(body).items()}
@@ -110,14 +123,13 @@ async def get(request: Request) -> Response:
 async def list_models(request: Request) -> Response:
     """GET /models?sort_by&sort_direction: public ones and the caller's own."""
     account = await authenticate(request)
-    sort_by = request.query_params.get("sort_by", "latest_version_created_at")
-    direction = request.query_params.get("sort_direction", "desc")
-    if sort_by not in LIST_MODELS:
-        raise InvalidRequest(f"sort_by must be one of: {', '.join(sorted(LIST_MODELS))}")
-    if direction not in ("asc", "desc"):
-        raise InvalidRequest("sort_direction must be asc or desc")
+    asked = query(request, ModelListQuery)
     found = await context(request).catalog.list_models(
-        account.username, cursor(request), PAGE, sort_by=sort_by, oldest_first=direction == "asc"
+        account.username,
+        cursor(request),
+        PAGE,
+        sort_by=asked.sort_by,
+        oldest_first=asked.sort_direction == "asc",
     )
     results = await asyncio.gather(*(render_model(request, model) for model in found.items))
     return reply(page(request, results, next_cursor=found.next, previous_cursor=found.previous))
@@ -126,10 +138,13 @@ async def list_models(request: Request) -> Response:
 async def update(request: Request) -> Response:
     """PATCH /models/{owner}/{name}."""
     account = await authenticate(request)
-    body = decode(await read_body(request, _MOST_BYTES), UpdateBody)
+    body = decode(await read_body(request, _MOST_BYTES), ModelUpdateBody)
     model = await own_model(request, account)
     given = {k: v for k, v in msgspec.structs.asdict(body).items() if v is not UNSET and k not in _ASIDE}
-    changes = {k: v or None for k, v in given.items()}
+    changes = {_COLUMNS.get(k, k): v or None for k, v in given.items()}
+    if "is_official" in given:
+        operator(request, account)
+        changes["official"] = int(given["is_official"])
     visibility = _visibility_fault(given["visibility"]) if "visibility" in given else None
     options = context(request).hardware
     hardware = hardware_fault(given["hardware"], options) if "hardware" in given else None
@@ -180,46 +195,6 @@ async def own_model(request: Request, account: Account) -> Model:
     return model
 
 
-async def render_model(request: Request, model: Model) -> dict[str, Any]:
-    """The reply for a model, with its latest version and our `scaling`."""
-    latest = None
-    if model.latest_version:
-        latest = await context(request).catalog.get_version(model.full_name, model.latest_version)
-    return {
-        "url": f"{base_url(request)}/{model.full_name}",
-        "owner": model.owner,
-        "name": model.name,
-        "description": model.description,
-        "visibility": model.visibility,
-        "hardware": model.hardware,
-        "is_official": False,
-        "github_url": model.github_url,
-        "paper_url": model.paper_url,
-        "license_url": model.license_url,
-        "run_count": model.run_count,
-        "cover_image_url": model.cover_image_url,
-        "default_example": None,
-        "latest_version": render_version(latest) if latest else None,
-        "created_at": model.created_at,
-        "scaling": {
-            "min_instances": model.min_instances,
-            "max_instances": model.max_instances,
-            "idle_timeout": model.idle_timeout_s,
-        },
-        "retention": tell_retention(model.retention_s),
-    }
-
-
-def render_version(version: Version) -> dict[str, Any]:
-    """The reply for a version."""
-    return {
-        "id": version.id,
-        "created_at": version.created_at,
-        "cog_version": version.cog_version,
-        "openapi_schema": version.openapi_schema,
-    }
-
-
 def scaling_changes(asked: Scaling, model: Model) -> dict[str, Any]:
     """The columns to change. Raises InvalidRequest for numbers that can't be."""
     least = model.min_instances if asked.min_instances is UNSET else asked.min_instances
@@ -266,6 +241,10 @@ operations = [
         handler=create,
         id="models.create",
         summary="Create a model",
+        body=ModelCreateBody,
+        headers=KeyHeaders,
+        reply=ModelReply,
+        faults=(403, 409),
         success=201,
     ),
     Operation(
@@ -274,6 +253,8 @@ operations = [
         handler=list_models,
         id="models.list",
         summary="Public models and the caller's own",
+        query=ModelListQuery,
+        reply=Page[ModelReply],
     ),
     Operation(
         method="GET",
@@ -281,6 +262,7 @@ operations = [
         handler=get,
         id="models.get",
         summary="One model",
+        reply=ModelReply,
     ),
     Operation(
         method="PATCH",
@@ -288,6 +270,9 @@ operations = [
         handler=update,
         id="models.update",
         summary="Change a model's facts",
+        body=ModelUpdateBody,
+        reply=ModelReply,
+        faults=(403,),
     ),
     Operation(
         method="DELETE",
@@ -296,6 +281,7 @@ operations = [
         id="models.delete",
         summary="Delete a private model without versions",
         success=204,
+        faults=(403,),
     ),
     Operation(
         method="GET",
@@ -303,5 +289,6 @@ operations = [
         handler=readme,
         id="models.readme.get",
         summary="A model's README",
+        reply="text/plain",
     ),
 ]

@@ -17,9 +17,11 @@ Handler = Callable[[Request], Awaitable[Response]]
 class Operation:
     """An operation under /v1.
 
-    id: Replicate's name for it, like models.list. summary: one line. body, query, reply: message types (msgspec
-    structs, or a media type like text/plain). success: status of the reply. faults: other statuses to expect, beside
-    those that every operation has. ours: it is not part of Replicate's API.
+    id: Replicate's name for it, like models.list. summary: one line; about: Markdown that says more. body, query,
+    headers, reply: message types (msgspec structs and types made of them; body and reply also a media type such as
+    text/plain). media: content types that the body may have; () for those of the body itself. example: a body to try.
+    success: status of the reply. faults: other statuses to expect, beside those that follow from the rest. open: it
+    needs no token. ours: it is not part of Replicate's API. documented: it has a place of its own in the document.
     """
 
     method: str
@@ -27,12 +29,25 @@ class Operation:
     handler: Handler
     id: str
     summary: str
+    about: str = ""
     body: Any = None
+    media: tuple[str, ...] = ()
+    example: Any = None
     query: Any = None
+    headers: Any = None
     reply: Any = None
     success: int = 200
     faults: tuple[int, ...] = field(default=())
+    open: bool = False
     ours: bool = False
+    documented: bool = True
+
+    @property
+    def bodies(self) -> tuple[str, ...]:
+        """The content types that a request's body may have; none without a body."""
+        if self.media or self.body is None:
+            return self.media
+        return (self.body if isinstance(self.body, str) else "application/json",)
 
     def route(self, prefix: str = "/v1") -> Route:
         """The route of it; quicker than a Mount, which matches twice."""

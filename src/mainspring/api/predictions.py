@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mainspring.api.context import authenticate, context
-from mainspring.api.creating import CreateBody, Order, create_prediction
+from mainspring.api.context import Context, authenticate, context
+from mainspring.api.creating import EXAMPLE, CreateBody, CreateHeaders, Order, create_prediction
 from mainspring.api.operation import Operation
 from mainspring.api.references import latest, resolve
 from mainspring.api.rendering import PredictionReply, render, so_far, with_urls
 from mainspring.api.timeline import add_waiting
-from mainspring.api.wire import PAGE, base_url, cursor, decode, page, read_body, reply
+from mainspring.api.wire import PAGE, base_url, cursor, decode, page, query, read_body, reply
 from mainspring.core.errors import (
     InvalidField,
     InvalidInput,
@@ -25,11 +27,22 @@ from mainspring.core.ids import parse_time, rfc3339
 from mainspring.core.prediction import Prediction, Status
 from mainspring.core.queue import Queue
 from mainspring.core.schema import OutputKind
+from mainspring.core.shapes import Moment, Page, PageQuery
 from mainspring.records.accounts import Account
 from mainspring.records.catalog import Version
 
 _CANCEL_REPLY_S = 1.0
-_WEB_LISTED = timedelta(days=14)
+_WEB_GOES_BACK = timedelta(days=14)
+
+
+class PredictionListQuery(PageQuery):
+    """Which predictions are listed."""
+
+    created_after: Annotated[Moment | None, Meta(description="Made then or later.")] = None
+    created_before: Annotated[Moment | None, Meta(description="Made before then.")] = None
+    source: Annotated[
+        Literal["web", "api"] | None, Meta(description="Those made on the pages go back two weeks.")
+    ] = None
 
 
 async def create(request: Request) -> Response:
@@ -85,20 +98,16 @@ async def stop(request: Request, prediction: Prediction) -> Prediction:
 async def list_predictions(request: Request) -> Response:
     """GET /predictions?created_after&created_before&source&cursor, newest first."""
     account = await authenticate(request)
-    ctx, query = context(request), request.query_params
-    source = query.get("source")
-    if source not in (None, "web", "api"):
-        raise InvalidRequest("source must be web or api")
-    after = _moment(query.get("created_after"), "created_after")
-    if source == "web":
-        after = max(after or "", rfc3339(ctx.now() - _WEB_LISTED))
+    ctx, asked = context(request), query(request, PredictionListQuery)
     found = await ctx.predictions.list(
         account.username,
         cursor(request),
         PAGE,
-        after=after,
-        before=_moment(query.get("created_before"), "created_before"),
-        source=source,
+        after=max(
+            filter(None, (_moment(asked.created_after, "created_after"), _web_from(ctx, asked))), default=None
+        ),
+        before=_moment(asked.created_before, "created_before"),
+        source=asked.source,
     )
     results = [await present(request, prediction) for prediction in found.items]
     return reply(page(request, results, next_cursor=found.next, previous_cursor=found.previous))
@@ -111,6 +120,10 @@ def _order(account: Account, version: Version, body: CreateBody, raw: bytes) -> 
 async def _asked(request: Request) -> tuple[Account, bytes]:
     account = await authenticate(request)
     return account, await read_body(request, context(request).settings.max_body)
+
+
+def _web_from(ctx: Context, asked: PredictionListQuery) -> str | None:
+    return rfc3339(ctx.now() - _WEB_GOES_BACK) if asked.source == "web" else None
 
 
 def _moment(text: str | None, name: str) -> str | None:
@@ -161,6 +174,10 @@ operations = [
         handler=create,
         id="predictions.create",
         summary="Run a version",
+        body=CreateBody,
+        headers=CreateHeaders,
+        example=EXAMPLE | {"version": "acme/hello-world"},
+        reply=PredictionReply,
         success=201,
     ),
     Operation(
@@ -169,6 +186,8 @@ operations = [
         handler=list_predictions,
         id="predictions.list",
         summary="The account's predictions, newest first",
+        query=PredictionListQuery,
+        reply=Page[PredictionReply],
     ),
     Operation(
         method="GET",
@@ -176,6 +195,7 @@ operations = [
         handler=get,
         id="predictions.get",
         summary="One prediction",
+        reply=PredictionReply,
     ),
     Operation(
         method="POST",
@@ -183,6 +203,7 @@ operations = [
         handler=cancel,
         id="predictions.cancel",
         summary="Stop a prediction",
+        reply=PredictionReply,
     ),
     Operation(
         method="POST",
@@ -190,6 +211,10 @@ operations = [
         handler=create_for_model,
         id="models.predictions.create",
         summary="Run a model's latest version",
+        body=CreateBody,
+        headers=CreateHeaders,
+        example=EXAMPLE,
+        reply=PredictionReply,
         success=201,
     ),
 ]

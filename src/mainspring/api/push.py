@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
 
 
-class Wishes(Body):
+class PushQuery(Body):
     """What a push may ask of its model, as query parameters."""
 
     visibility: Literal["public", "private"] | None = None
@@ -112,7 +112,7 @@ async def _build(request: Request, archive: Path, model: str, wishes: dict[str, 
 
 async def _wishes(request: Request, owner: str, name: str) -> dict[str, Any]:
     """The columns of the model that the query sets. Raises InvalidInput or InvalidRequest."""
-    asked = convert(dict(request.query_params), Wishes)
+    asked = convert(dict(request.query_params), PushQuery)
     model = await context(request).catalog.get_model(owner, name)
     if model is None:
         model = Model(owner=owner, name=name, visibility="public", hardware="cpu", created_at="")
@@ -128,6 +128,12 @@ operations = [
         handler=push,
         id="models.push",
         summary="Upload a model's source and make a version of it",
+        about="""The body is a gzipped tar of a Cog project; the query sets up its model. The reply is
+newline-delimited JSON: `{"event": "progress", "message"}` as the build goes on, at the end
+`{"event": "version", "id", "created", "model", "url"}` or `{"event": "error", "detail"}`.""",
+        body="application/gzip",
+        query=PushQuery,
+        reply="application/x-ndjson",
         ours=True,
     ),
 ]

@@ -27,7 +27,7 @@ class Creator(msgspec.Struct):
     type: str
     username: str
     name: str
-    github_url: str | None = None
+    github_url: str | UnsetType = UNSET
 
 
 class CurrentRelease(msgspec.Struct):
@@ -61,14 +61,6 @@ class DeploymentReply(msgspec.Struct):
     name: str
     current_release: CurrentRelease
     rollout: Rollout
-
-
-class DeploymentPage(msgspec.Struct):
-    """A page of deployments."""
-
-    next: str | None
-    previous: str | None
-    results: list[DeploymentReply]
 
 
 class InstanceCount(msgspec.Struct):

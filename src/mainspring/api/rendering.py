@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import UNSET, Meta, Raw, UnsetType
 from starlette.requests import Request
 
 from mainspring.api.context import context
@@ -11,6 +13,7 @@ from mainspring.api.timeline import Timeline, add_moments, timeline_of
 from mainspring.api.wire import base_url
 from mainspring.core.prediction import Prediction
 from mainspring.core.schema import OutputKind
+from mainspring.core.shapes import EventNames, JsonObject, Link, ModelName, Moment, StatusName, VersionId
 from mainspring.records.feed import Live
 
 MARK = b'"mainspring-output://'
@@ -21,10 +24,12 @@ _NULL = Raw(b"null")
 class PredictionUrls(msgspec.Struct):
     """Where a prediction can be asked about."""
 
-    get: str
-    cancel: str
-    web: str
-    stream: str | UnsetType = UNSET
+    get: Link
+    cancel: Link
+    web: Link
+    stream: Annotated[
+        Link | UnsetType, Meta(description="Its output as server-sent events; open to who has this URL.")
+    ] = UNSET
 
 
 class PredictionReply(msgspec.Struct):
@@ -35,26 +40,28 @@ class PredictionReply(msgspec.Struct):
     """
 
     id: str
-    model: str
-    version: str
-    input: Raw
+    model: ModelName
+    version: VersionId
+    input: JsonObject
     logs: str
-    output: Raw
+    output: Annotated[Raw, Meta(description="Any JSON; null until there is some. Files are URLs.")]
     error: str | None
-    source: str
-    status: str
-    created_at: str
+    source: Annotated[str, Meta(extra_json_schema={"enum": ["web", "api"]})]
+    status: StatusName
+    created_at: Moment
     urls: PredictionUrls
     timeline: Timeline
     data_removed: bool | UnsetType = UNSET
-    started_at: str | UnsetType = UNSET
-    completed_at: str | UnsetType = UNSET
-    deadline: str | UnsetType = UNSET
-    metrics: Raw | UnsetType = UNSET
-    expires_at: str | UnsetType = UNSET
+    started_at: Moment | UnsetType = UNSET
+    completed_at: Moment | UnsetType = UNSET
+    deadline: Annotated[Moment | UnsetType, Meta(description="When it is given up.")] = UNSET
+    metrics: Annotated[
+        JsonObject | UnsetType, Meta(description="`predict_time` and `total_time` in seconds.")
+    ] = UNSET
+    expires_at: Annotated[Moment | UnsetType, Meta(description="When its data is removed; ours.")] = UNSET
     deployment: str | UnsetType = UNSET
     webhook: str | UnsetType = UNSET
-    webhook_events_filter: Raw | UnsetType = UNSET
+    webhook_events_filter: EventNames | UnsetType = UNSET
 
 
 def render(request: Request, prediction: Prediction, *, streams_files: bool = False) -> PredictionReply:

@@ -10,8 +10,10 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
@@ -49,6 +51,14 @@ class _StreamConvertor(Convertor[str]):
 
 
 register_url_convertor("stream", _StreamConvertor())
+
+
+class StreamHeaders(msgspec.Struct, rename={"last_event_id": "Last-Event-ID"}):
+    """Where to go on."""
+
+    last_event_id: Annotated[
+        str | None, Meta(description="Id of the last event that was read; those after it are sent.")
+    ] = None
 
 
 async def stream(request: Request) -> Response:
@@ -201,6 +211,10 @@ operations = [
         handler=stream,
         id="streams.get",
         summary="A prediction's output as server-sent events",
+        about="The URL is `urls.stream` of a prediction. Events: `output`, `error`, `done`; `Last-Event-ID` resumes.",
+        headers=StreamHeaders,
+        reply="text/event-stream",
+        open=True,
         ours=True,
     ),
     Operation(
@@ -209,6 +223,9 @@ operations = [
         handler=stream,
         id="streams.files.get",
         summary="A prediction's output files as server-sent events",
+        reply="text/event-stream",
+        open=True,
+        documented=False,
         ours=True,
     ),
 ]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
+from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -13,16 +14,35 @@ from mainspring.api.operation import Operation
 from mainspring.api.repeating import Note, once
 from mainspring.api.wire import Body, decode, page, read_body, reply
 from mainspring.core.errors import InvalidField, InvalidInput, NotFound
+from mainspring.core.shapes import KeyHeaders, Moment, Page
 from mainspring.records.accounts import Token
 
 _MOST_BYTES = 1 << 16
 _LONGEST_NAME = 100
 
 
-class CreateBody(Body):
+class TokenCreateBody(Body):
     """name: what the token is for, to tell it from others."""
 
-    name: str = ""
+    name: Annotated[str, Meta(extra_json_schema={"maxLength": _LONGEST_NAME})] = ""
+
+
+class TokenReply(msgspec.Struct, kw_only=True):
+    """A token, without its secret."""
+
+    id: str
+    name: str
+    prefix: Annotated[str, Meta(description="How it begins.", examples=["ms_ab"])]
+    last_four: Annotated[str, Meta(description="How it ends.", examples=["wxyz"])]
+    created_at: Moment
+    last_used_at: Moment | None
+    disabled_at: Moment | None
+
+
+class NewTokenReply(TokenReply, kw_only=True):
+    """A token that was just made; its secret is shown this once."""
+
+    token: Annotated[str, Meta(examples=["ms_…"])]
 
 
 async def list_tokens(request: Request) -> Response:
@@ -38,7 +58,7 @@ async def create(request: Request) -> Response:
     """POST /tokens: the only reply that has the token itself, under `token`."""
     account = await authenticate(request)
     raw = await read_body(request, _MOST_BYTES)
-    body = decode(raw, CreateBody)
+    body = decode(raw, TokenCreateBody)
     if len(body.name) > _LONGEST_NAME:
         told = f"String length must be less than or equal to {_LONGEST_NAME}"
         raise InvalidInput([InvalidField("string_lte", "name", told)])
@@ -63,11 +83,15 @@ async def disable(request: Request) -> Response:
 
 
 def _made(token: Token, secret: str) -> Response:
-    return reply({**_render(token), "token": secret}, 201)
+    return reply(NewTokenReply(**_facts(token), token=secret), 201)
 
 
-def _render(token: Token) -> dict[str, Any]:
-    return {k: v for k, v in asdict(token).items() if k != "account"}
+def _render(token: Token) -> TokenReply:
+    return TokenReply(**_facts(token))
+
+
+def _facts(token: Token) -> dict[str, Any]:
+    return {name: getattr(token, name) for name in TokenReply.__struct_fields__}
 
 
 operations = [
@@ -77,6 +101,7 @@ operations = [
         handler=list_tokens,
         id="tokens.list",
         summary="The account's tokens",
+        reply=Page[TokenReply],
         ours=True,
     ),
     Operation(
@@ -85,6 +110,9 @@ operations = [
         handler=create,
         id="tokens.create",
         summary="Make a token",
+        body=TokenCreateBody,
+        headers=KeyHeaders,
+        reply=NewTokenReply,
         success=201,
         ours=True,
     ),

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from mainspring.api.context import Context, authenticate, context
-from mainspring.api.creating import CreateBody, Order, create_prediction
+from mainspring.api.creating import CreateBody, CreateHeaders, Order, create_prediction
 from mainspring.api.models import visible_model
 from mainspring.api.operation import Operation
 from mainspring.api.predictions import own_prediction, present, stop
@@ -15,6 +15,7 @@ from mainspring.api.wire import PAGE, cursor, decode, page, read_body, reply
 from mainspring.core.errors import InvalidField, InvalidInput, InvalidRequest, NotFound
 from mainspring.core.prediction import Prediction
 from mainspring.core.queue import Queue
+from mainspring.core.shapes import Page, PageQuery
 from mainspring.records.accounts import Account
 
 
@@ -85,6 +86,8 @@ operations = [
         id="trainings.create",
         summary="Train a version; what it learns becomes a new version of the destination",
         body=TrainingBody,
+        headers=CreateHeaders,
+        example={"destination": "acme/hello-world", "input": {}},
         reply=PredictionReply,
         success=201,
         faults=(400, 404, 422, 429),
@@ -95,6 +98,8 @@ operations = [
         handler=list_trainings,
         id="trainings.list",
         summary="The account's trainings, newest first",
+        query=PageQuery,
+        reply=Page[PredictionReply],
     ),
     Operation(
         method="GET",

@@ -6,10 +6,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from mainspring.api.context import authenticate, context
-from mainspring.api.models import own_model, render_version, visible_model
+from mainspring.api.model_replies import VersionReply, render_version
+from mainspring.api.models import own_model, visible_model
 from mainspring.api.operation import Operation
 from mainspring.api.wire import PAGE, cursor, page, reply
 from mainspring.core.errors import Conflict, Forbidden, NotFound
+from mainspring.core.shapes import Page, PageQuery
+
+_NEEDED = {
+    "run": "You can't delete a version that other accounts have run.",
+    "training": "You can't delete a version that others were trained from.",
+}
 
 
 async def list_versions(request: Request) -> Response:
@@ -41,6 +48,9 @@ async def delete(request: Request) -> Response:
         raise NotFound
     if model.visibility != "private":
         raise Forbidden("You can only delete versions of private models.")
+    why = await catalog.needed_by_others(model.full_name, version_id)
+    if why is not None:
+        raise Forbidden(_NEEDED[why])
     if not await catalog.delete_version(model.full_name, version_id):
         raise Conflict("This version is in a deployment, or has predictions that have not ended.")
     if version.weights is not None:
@@ -56,6 +66,8 @@ operations = [
         handler=list_versions,
         id="models.versions.list",
         summary="A model's versions, newest first",
+        query=PageQuery,
+        reply=Page[VersionReply],
     ),
     Operation(
         method="GET",
@@ -63,6 +75,7 @@ operations = [
         handler=get,
         id="models.versions.get",
         summary="One version",
+        reply=VersionReply,
     ),
     Operation(
         method="DELETE",
@@ -71,5 +84,6 @@ operations = [
         id="models.versions.delete",
         summary="Delete a version",
         success=202,
+        faults=(403, 409),
     ),
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 from urllib.parse import parse_qs, urlencode
 
 import msgspec
@@ -12,10 +12,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from mainspring.core.errors import ApiError, InvalidField, InvalidInput, InvalidRequest, TooLarge
+from mainspring.core.shapes import Page
 
 T = TypeVar("T")
 _encoder = msgspec.json.Encoder()
 PAGE = 100
+_DEEPEST = 100
 
 
 class Body(msgspec.Struct, forbid_unknown_fields=True):
@@ -50,24 +52,71 @@ async def read_body(request: Request, limit: int) -> bytes:
 def decode(raw: bytes, kind: type[T]) -> T:
     """The body as `kind`. Raises InvalidRequest for broken JSON, InvalidInput for a wrong shape."""
     try:
-        return msgspec.json.decode(raw or b"{}", type=kind)
+        found = msgspec.json.decode(raw or b"{}", type=kind)
     except msgspec.ValidationError as error:
-        raise InvalidInput([_field(str(error))]) from error
+        raise InvalidInput([_field(str(error), kind)]) from error
     except msgspec.DecodeError as error:
         raise InvalidRequest(f"The request body is not valid JSON: {error}") from error
     except UnicodeDecodeError as error:
         raise InvalidRequest("The request body is not valid UTF-8") from error
+    except RecursionError as error:
+        raise _too_deep() from error
+    if raw.count(b"[") + raw.count(b"{") > _DEEPEST:
+        _refuse_depth(found)
+    return found
+
+
+def query(request: Request, kind: type[T]) -> T:
+    """The query parameters as `kind`; those that it lacks are ignored. Raises InvalidRequest."""
+    try:
+        return _lax(dict(request.query_params), kind)
+    except msgspec.ValidationError as error:
+        fault = _field(str(error), kind)
+        if fault.type == "required":
+            raise InvalidRequest(
+                f'Query parameter "{fault.description.split(" ")[0]}" is required'
+            ) from error
+        raise InvalidRequest(f"The query can't be used: {fault.description}") from error
 
 
 def convert(given: Mapping[str, str], kind: type[T]) -> T:
     """Query parameters as `kind`. Raises InvalidInput."""
     try:
-        return msgspec.convert(given, kind, strict=False)
+        return _lax(given, kind)
     except msgspec.ValidationError as error:
-        raise InvalidInput([_field(str(error))]) from error
+        raise InvalidInput([_field(str(error), kind)]) from error
 
 
-def _field(message: str) -> InvalidField:
+def _lax(given: Mapping[str, str], kind: type[T]) -> T:
+    """Texts as what they stand for; msgspec reads the word null as none, which nobody means. Raises ValidationError."""
+    found = msgspec.convert(given, kind, strict=False)
+    if nulls := [name for name in given if getattr(found, name, given) is None]:
+        raise msgspec.ValidationError(f"Invalid value - at `$.{nulls[0]}`")
+    return found
+
+
+def _refuse_depth(found: Any) -> None:
+    """Raise InvalidRequest for what is nested so deeply that somebody down the line would choke on it."""
+    level, depth = [found], 0
+    while level:
+        if depth > _DEEPEST:
+            raise _too_deep()
+        inside = []
+        for one in level:
+            if isinstance(one, list):
+                inside += [v for v in one if isinstance(v, (list, dict))]
+            elif isinstance(one, dict):
+                inside += [v for v in one.values() if isinstance(v, (list, dict))]
+            elif isinstance(one, msgspec.Struct):
+                inside += [getattr(one, name) for name in one.__struct_fields__]
+        level, depth = inside, depth + 1
+
+
+def _too_deep() -> InvalidRequest:
+    return InvalidRequest(f"The request body is nested deeper than {_DEEPEST} levels")
+
+
+def _field(message: str, kind: Any) -> InvalidField:
     """msgspec's message in gojsonschema's vocabulary."""
     text, _, where = message.partition(" - at `$")
     path = where.rstrip("`").lstrip(".")
@@ -79,7 +128,17 @@ def _field(message: str) -> InvalidField:
         return InvalidField(
             "additional_property_not_allowed", path, f"Additional property {name} is not allowed"
         )
+    if text.startswith("Invalid enum value") and (choices := _choices(kind, path)):
+        told = ", ".join(f'"{choice}"' for choice in choices)
+        return InvalidField("enum", path, f"{path} must be one of the following: {told}")
     return InvalidField("invalid_type", path, f"{path or 'body'}: {text}")
+
+
+def _choices(kind: Any, name: str) -> tuple[Any, ...]:
+    """What the field of a message may be, when it is one of some words."""
+    hints = get_type_hints(kind) if isinstance(kind, type) else {}
+    options = (hints.get(name), *get_args(hints.get(name)))
+    return next((get_args(one) for one in options if get_origin(one) is Literal), ())
 
 
 def base_url(request: Request) -> str:
@@ -90,13 +149,13 @@ def base_url(request: Request) -> str:
 
 def page(
     request: Request, results: list[Any], *, next_cursor: str | None, previous_cursor: str | None
-) -> dict[str, Any]:
+) -> Page[Any]:
     """Replicate's page: absolute next and previous URLs with opaque cursors."""
-    return {
-        "next": _with_cursor(request, next_cursor),
-        "previous": _with_cursor(request, previous_cursor),
-        "results": results,
-    }
+    return Page(
+        next=_with_cursor(request, next_cursor),
+        previous=_with_cursor(request, previous_cursor),
+        results=results,
+    )
 
 
 def cursor(request: Request) -> tuple[str, str] | None:

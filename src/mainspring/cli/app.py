@@ -8,7 +8,20 @@ import typer
 from typer.core import TyperGroup
 
 from mainspring import __version__
-from mainspring.cli import account, deployment, doctor, env, login, model, push, run, serve, token, train
+from mainspring.cli import (
+    account,
+    collection,
+    deployment,
+    doctor,
+    env,
+    login,
+    model,
+    push,
+    run,
+    serve,
+    token,
+    train,
+)
 from mainspring.cli.terminal import tell_error
 from mainspring.core.errors import MainspringError
 
@@ -64,5 +77,6 @@ app.add_typer(account.app, name="account")
 app.add_typer(token.app, name="token")
 app.add_typer(model.app, name="model")
 app.add_typer(deployment.app, name="deployment")
+app.add_typer(collection.app, name="collection")
 app.command("env")(env.env)
 app.command("doctor")(doctor.doctor)

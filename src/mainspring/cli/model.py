@@ -73,6 +73,31 @@ def show_model(model: ModelName, as_json: AsJson = False) -> None:
     return _show_version(model, found.get("latest_version"))
 
 
+@app.command("example")
+def show_example(
+    model: ModelName,
+    prediction: Annotated[str, typer.Argument(metavar="PREDICTION", help="Id of one of your predictions.")],
+    default: Annotated[bool, typer.Option("--default", help="Show it first.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Show it no more.")] = False,
+) -> None:
+    """Show a prediction with a model, as an example of what it does; its data is kept.
+
+    [bold]Examples[/bold]
+
+    mainspring model example acme/hello 351g2j03r0071f13c5n2rcg13v --default
+    """
+    from urllib.parse import quote
+
+    from mainspring.cli.client import ask
+
+    path = f"{_path(model)}/examples"
+    if remove:
+        ask(lambda client: client.call("DELETE", f"{path}/{quote(prediction, safe='')}"))
+        return tell(f"{model} shows {prediction} no more.")
+    ask(lambda client: client.call("POST", path, json={"prediction": prediction, "default": default}))
+    return tell(f"{model} shows {prediction}.")
+
+
 @app.command("set")
 def set_model(
     model: ModelName,
@@ -96,6 +121,9 @@ def set_model(
     hardware: Annotated[
         str | None, typer.Option(metavar="SKU", help="What its instances run on, like cpu or gpu-t4.")
     ] = None,
+    official: Annotated[
+        bool | None, typer.Option("--official/--not-official", help="Whether the operator stands for it.")
+    ] = None,
 ) -> None:
     """Change the settings of a model; what is not given stays as it is.
 
@@ -114,6 +142,7 @@ def set_model(
     scaling = {"min_instances": min_instances, "max_instances": max_instances, "idle_timeout": idle_timeout}
     scaling = {k: v for k, v in scaling.items() if v is not None}
     changes: dict[str, Any] = {"visibility": visibility, "description": description, "hardware": hardware}
+    changes["is_official"] = official
     changes["scaling"] = scaling or None
     changes = {k: v for k, v in changes.items() if v is not None}
     if retention is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mainspring.core.errors import InvalidVersion
@@ -10,6 +11,7 @@ from mainspring.core.errors import InvalidVersion
 _REFERENCE = re.compile(r"([^/:\s]+)/([^/:\s]+)(?::([0-9a-f]{64}))?")
 _VERSION_ID = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+_SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _LONGEST = 100
 
 
@@ -38,6 +40,18 @@ def parse_reference(text: str) -> Reference:
     if found is None:
         raise InvalidVersion
     return Reference(*found.groups())
+
+
+def collection_faults(slug: str, models: Sequence[str]) -> dict[str, str]:
+    """What is wrong with a collection, as sentences by field (`slug`, `models.0`); empty for one that can be."""
+    faults = {}
+    if not _SLUG.fullmatch(slug) or len(slug) > _LONGEST:
+        faults["slug"] = f"slug may only have lower-case letters, digits and dashes, at most {_LONGEST}"
+    for place, model in enumerate(models):
+        found = _REFERENCE.fullmatch(model)
+        if found is None or found[3]:
+            faults[f"models.{place}"] = f"models.{place} is not owner/name"
+    return faults
 
 
 def name_fault(name: str) -> str | None:

@@ -44,6 +44,8 @@ class Model:
     retention_s: int | None = None
     latest_version: str | None = None
     latest_version_at: str | None = None
+    official: int = 0
+    default_example: str | None = None
 
     @property
     def full_name(self) -> str:
@@ -84,6 +86,7 @@ EDITABLE = frozenset(_MODEL_COLUMNS) - {
     "run_count",
     "latest_version",
     "latest_version_at",
+    "default_example",
 }
 _VERSION_COLUMNS = tuple(f.name for f in fields(Version))
 _MODEL = ", ".join(_MODEL_COLUMNS)
@@ -126,6 +129,10 @@ DELETE_VERSION = """
     AND NOT EXISTS (SELECT 1 FROM releases r JOIN deployments d ON r.deployment = d.owner || '/' || d.name
         WHERE r.model = :model AND r.version = :id AND r.number IN (d.current, d.live)) RETURNING id"""
 WEIGHTS = "SELECT weights FROM versions WHERE weights IS NOT NULL"
+NEEDED_BY_OTHERS = """
+    SELECT CASE WHEN kind = 'training' THEN 'training' ELSE 'run' END AS why FROM predictions
+    WHERE model = :model AND version = :id
+    AND (kind = 'training' AND status = 'succeeded' OR account <> :owner) LIMIT 1"""
 _NEWEST = "FROM versions WHERE model = :model ORDER BY created_at DESC, id DESC LIMIT 1"
 FALL_BACK = f"""
     UPDATE models
@@ -273,6 +280,12 @@ class Catalog:
     async def list_versions(self, model: str, cursor: Cursor | None, limit: int) -> Page[Version]:
         """The model's versions, newest first."""
         return await read_page(self._database, LIST_VERSIONS, {"model": model}, _version, cursor, limit)
+
+    async def needed_by_others(self, model: str, version_id: str) -> str | None:
+        """Why a version is not only its owner's: "training" (it was trained from) or "run" (others ran it)."""
+        given = {"model": model, "id": version_id, "owner": model.partition("/")[0]}
+        rows = await self._database.fetch(NEEDED_BY_OTHERS, given)
+        return str(rows[0]["why"]) if rows else None
 
     async def delete_version(self, model: str, version_id: str) -> bool:
         """Forget a version that no unfinished prediction and no deployment needs; the newest one left is the latest."""

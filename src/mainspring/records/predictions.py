@@ -263,6 +263,16 @@ def _allowed(results: Sequence[Sequence[Row]], also: Sequence[Statement]) -> Non
         raise Conflict
 
 
+def columns(table: str) -> str:
+    """The columns that make a Prediction, of a table by its name in a query."""
+    return ", ".join(f"{table}.{column}" for column in _COLUMNS)
+
+
+def prediction_of(row: Row) -> Prediction:
+    """The prediction that a row with these columns is."""
+    return _prediction(row)
+
+
 def _prediction(row: Row) -> Prediction:
     given = {c: row[c] for c in _COLUMNS}
     given["status"] = Status(given["status"])

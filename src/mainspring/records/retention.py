@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 
 from mainspring.core.ids import rfc3339
 from mainspring.database import Database, Statement
+from mainspring.records import examples
 
-SPARED: tuple[str, ...] = ()
+SPARED: tuple[str, ...] = (examples.SHOWN,)
 """SQL conditions on a row `p` of predictions: while one holds, the prediction keeps its data."""
 
 KEPT_FOR = """

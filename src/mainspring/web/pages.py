@@ -13,7 +13,7 @@ from mainspring.api.context import Context
 from mainspring.api.session import SignInLinks
 from mainspring.api.wire import cursor, page
 from mainspring.records.catalog import Model
-from mainspring.web import static
+from mainspring.web import reference, static
 from mainspring.web.addresses import addresses
 from mainspring.web.covers import cover
 from mainspring.web.model_pages import ModelPages
@@ -37,6 +37,7 @@ def pages(ctx: Context, links: SignInLinks | None = None) -> list[BaseRoute]:
         Route("/", own.explore, methods=["GET"]),
         Route("/p/{prediction_id:str}", own.prediction, methods=["GET"]),
         *SignIn(site, links or SignInLinks()).routes,
+        *reference.routes(site),
         *ModelPages(site).routes,
         _Nowhere("/{path:path}", site.nowhere, methods=["GET"]),
     ]
@@ -69,8 +70,8 @@ class _Pages:
             models=[(model, _picture(model)) for model in found.items],
             at=addresses(request, self._site.ctx.settings),
             first=_FIRST,
-            newer=turn["previous"],
-            older=turn["next"],
+            newer=turn.previous,
+            older=turn.next,
         )
         _allow_pictures(response, found.items)
         return response

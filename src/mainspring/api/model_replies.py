@@ -1,0 +1,111 @@
+"""How models and their versions look to a client."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+from starlette.requests import Request
+
+from mainspring.api.context import context
+from mainspring.api.rendering import PredictionReply, render
+from mainspring.api.wire import base_url
+from mainspring.core.durations import tell_retention
+from mainspring.core.shapes import Link, Moment, VersionId, Visibility
+from mainspring.records.catalog import Model, Version
+
+_PICTURE = re.compile(r'"(https?://[^"\\\s]+\.(?:png|jpe?g|webp|gif|avif))"', re.IGNORECASE)
+_NO_COVER = "/static/mark.svg"
+
+
+class VersionReply(msgspec.Struct):
+    """A version of a model."""
+
+    id: VersionId
+    created_at: Moment
+    cog_version: Annotated[str, Meta(examples=["0.23.1"])]
+    openapi_schema: Annotated[
+        Mapping[str, Any], Meta(description="OpenAPI document of its inputs and its output.")
+    ]
+
+
+class ScalingReply(msgspec.Struct):
+    """How many instances a model may have, and for how many seconds one without work is kept; ours."""
+
+    min_instances: int
+    max_instances: int | None
+    idle_timeout: float | None
+
+
+class ModelReply(msgspec.Struct):
+    """A model, with its latest version."""
+
+    url: Link
+    owner: Annotated[str, Meta(examples=["acme"])]
+    name: Annotated[str, Meta(examples=["hello-world"])]
+    description: str | None
+    visibility: Visibility
+    hardware: Annotated[str, Meta(description="What its instances run on; ours.", examples=["cpu"])]
+    is_official: Annotated[bool, Meta(description="Whether the operator of this platform stands for it.")]
+    github_url: Link | None
+    paper_url: Link | None
+    license_url: Link | None
+    run_count: int
+    cover_image_url: Annotated[
+        Link | None, Meta(description="The author's, else a file of the default example, else a mark.")
+    ]
+    default_example: PredictionReply | None
+    latest_version: VersionReply | None
+    created_at: Moment
+    scaling: ScalingReply
+    retention: Annotated[str | None, Meta(description="How long data of its predictions is kept; ours.")]
+
+
+async def render_model(request: Request, model: Model) -> ModelReply:
+    """The reply for a model, with its latest version and our `scaling`."""
+    ctx, latest, example = context(request), None, None
+    if model.latest_version:
+        latest = await ctx.catalog.get_version(model.full_name, model.latest_version)
+    if model.default_example and (shown := await ctx.predictions.get(model.default_example)):
+        example = render(request, shown)
+    return ModelReply(
+        url=f"{base_url(request)}/{model.full_name}",
+        owner=model.owner,
+        name=model.name,
+        description=model.description,
+        visibility=model.visibility,
+        hardware=model.hardware,
+        is_official=bool(model.official),
+        github_url=model.github_url,
+        paper_url=model.paper_url,
+        license_url=model.license_url,
+        run_count=model.run_count,
+        cover_image_url=model.cover_image_url or _cover(example) or f"{base_url(request)}{_NO_COVER}",
+        default_example=example,
+        latest_version=render_version(latest) if latest else None,
+        created_at=model.created_at,
+        scaling=ScalingReply(
+            min_instances=model.min_instances,
+            max_instances=model.max_instances,
+            idle_timeout=model.idle_timeout_s,
+        ),
+        retention=tell_retention(model.retention_s),
+    )
+
+
+def _cover(example: PredictionReply | None) -> str | None:
+    """The first picture in what the default example gave, else in what it took."""
+    if example is None:
+        return None
+    return next(
+        (url for part in (example.output, example.input) for url in _PICTURE.findall(bytes(part).decode())),
+        None,
+    )
+
+
+def render_version(version: Version) -> VersionReply:
+    """The reply for a version."""
+    return VersionReply(version.id, version.created_at, version.cog_version, version.openapi_schema)
