@@ -39,7 +39,9 @@ CONFIG = {
 
 @pytest.mark.timeout(300)
 def test_nothing_breaks_and_everything_is_as_described(tmp_path: Path) -> None:
-    with serve(tmp_path, Settings(data=tmp_path, account="ada", create_limit=0, call_limit=0), furnish) as served:
+    with serve(
+        tmp_path, Settings(data=tmp_path, account="ada", create_limit=0, call_limit=0), furnish
+    ) as served:
         tried, fine, faults = _try_all(served)
         operations = sum(len(entries) for entries in _document(served)["paths"].values())
     print(
