@@ -29,7 +29,8 @@ $(VENV)/.test-ready: requirements/test.lock requirements/replicate2.lock tests/e
 run: setup ## start the platform with its light models; prints page, API base URL, token, lines to copy
 	@echo "The first start builds $(words $(LIGHT)) models in the background, about 270 MB of packages to download;"
 	@echo "the others, about 420 MB, come with \`make models\`."
-	$(BIN)/mainspring serve $(foreach model,$(LIGHT),--push models/$(model))
+	MAINSPRING_WEBHOOK_HOSTS="$${MAINSPRING_WEBHOOK_HOSTS-localhost}" \
+		$(BIN)/mainspring serve $(foreach model,$(LIGHT),--push models/$(model))
 
 models: setup ## push the heavy models to the platform that runs (MAINSPRING_TOKEN, or mainspring login)
 	@for model in $(HEAVY); do $(BIN)/mainspring push models/$$model $(OWNER)/$$model || exit 1; done

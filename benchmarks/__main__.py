@@ -12,12 +12,14 @@ from types import FrameType
 
 import msgspec
 
-from benchmarks import cold_boot, footprint, ledger, streaming, sync_prediction, throughput
+from benchmarks import cold_boot, footprint, ledger, streaming, sync_prediction, throughput, webhooks
 from benchmarks.house import house
 from benchmarks.measures import Line
 from benchmarks.report import machine, machine_line, table
 
-_FIGURES = {f.NAME: f for f in (sync_prediction, throughput, streaming, cold_boot, footprint, ledger)}
+_FIGURES = {
+    f.NAME: f for f in (sync_prediction, throughput, webhooks, streaming, cold_boot, footprint, ledger)
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

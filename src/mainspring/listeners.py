@@ -1,8 +1,14 @@
-"""The sockets that the platform listens on."""
+"""The sockets that the platform listens on, and the servers behind them."""
 
 from __future__ import annotations
 
 import socket
+import ssl
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
 
 from mainspring.core.errors import MainspringError
 
@@ -33,3 +39,32 @@ def also_ipv6(listener: socket.socket) -> list[socket.socket]:
         return [bind("::1", port)]
     except (MainspringError, OSError):
         return []
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to us: two servers share the process."""
+
+    def capture_signals(self) -> Any:
+        from contextlib import nullcontext
+
+        return nullcontext()
+
+
+def serving_on(app: ASGIApp, cert_file: Path, key_file: Path) -> list[_Server]:
+    """(the HTTP server, the HTTPS server) of an application."""
+    common: dict[str, Any] = {
+        "http": "httptools",
+        "ws": "none",
+        "lifespan": "off",
+        "access_log": False,
+        "log_config": None,
+        "server_header": False,
+        "timeout_graceful_shutdown": 3,
+        "timeout_keep_alive": 75,
+    }
+    plain = uvicorn.Config(app, **common)
+    secure = uvicorn.Config(app, **common, ssl_certfile=cert_file, ssl_keyfile=key_file)
+    secure.load()
+    if secure.ssl is not None:
+        secure.ssl.minimum_version = ssl.TLSVersion.TLSv1_2
+    return [_Server(plain), _Server(secure)]

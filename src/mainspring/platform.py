@@ -8,14 +8,12 @@ import logging
 import os
 import signal
 import socket
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from starlette.types import ASGIApp
 
 from mainspring.api.app import create_app
@@ -23,24 +21,28 @@ from mainspring.api.context import Context
 from mainspring.api.limits import Limits
 from mainspring.api.session import SignInLinks
 from mainspring.bundle import ADAPTER
+from mainspring.core.egress import Egress
 from mainspring.core.hardware import offered
 from mainspring.database.hints import Hints
 from mainspring.database.sqlite import SqliteDatabase
 from mainspring.launchers import Launcher
 from mainspring.launchers.machine import capacity
 from mainspring.launchers.subprocess import SubprocessLauncher
-from mainspring.listeners import also_ipv6, bind
+from mainspring.listeners import also_ipv6, bind, serving_on
 from mainspring.objects.disk import DiskObjects
 from mainspring.records.accounts import Accounts
 from mainspring.records.answers import Answers
 from mainspring.records.catalog import Catalog
+from mainspring.records.deliveries import Deliveries
 from mainspring.records.deployments import Deployments
 from mainspring.records.discovery import Discovery
 from mainspring.records.feed import Feed
 from mainspring.records.files import Files
 from mainspring.records.instances import Instances
 from mainspring.records.predictions import Predictions
+from mainspring.records.rendering import Renderer
 from mainspring.records.retention import Retention
+from mainspring.records.signing import Signing
 from mainspring.records.vault import Vault
 from mainspring.services.attempt import Desk
 from mainspring.services.autoscaler import Autoscaler
@@ -56,12 +58,14 @@ from mainspring.services.janitor import Janitor
 from mainspring.services.lines import Lines
 from mainspring.services.rollouts import Rollouts
 from mainspring.services.scribe import Scribe
+from mainspring.services.webhooks import Webhooks
 from mainspring.services.weights import Weights
 from mainspring.settings import Settings, note_ports
 from mainspring.supervisor import supervise
 from mainspring.web.pages import pages
 
 log = logging.getLogger(__name__)
+_LAST_WEBHOOKS_S = 2.0
 
 
 def utc_now() -> datetime:
@@ -109,7 +113,11 @@ class Platform:
         self.deployments = Deployments(self.database)
         self.discovery = Discovery(self.database)
         self.machine = capacity()
-        self.fetcher = Fetcher(private=settings.private_urls, limit=settings.max_download)
+        self.deliveries = Deliveries(self.database)
+        self.signing = Signing(self.database, self.vault)
+        self.renderer = Renderer(self.vault, self.catalog, self.feed, self.predictions)
+        self.egress = Egress.naming(settings.webhook_hosts)
+        self.fetcher = Fetcher(Egress(private=settings.private_urls), limit=settings.max_download)
         self.builder = Builder(
             settings=settings,
             catalog=self.catalog,
@@ -117,7 +125,7 @@ class Platform:
             gpus=self.machine.gpus,
             fenced=launcher.fenced,
         )
-        self.scribe = Scribe(self.predictions)
+        self.scribe = Scribe(self.predictions, self.hints, now)
         self.weights = Weights(settings.data / "weights", self.catalog, self.objects)
         desk = Desk(
             settings=settings,
@@ -169,6 +177,16 @@ class Platform:
             hints=self.hints, retention=Retention(self.database), objects=self.objects, now=now
         )
         self.links = SignInLinks()
+        self.webhooks = Webhooks(
+            hints=self.hints,
+            deliveries=self.deliveries,
+            predictions=self.predictions,
+            renderer=self.renderer,
+            signing=self.signing,
+            egress=self.egress,
+            now=now,
+        )
+        self.feed.on_end(self.webhooks.ended)
         self._loops: list[asyncio.Task[None]] = []
 
     def app(self) -> ASGIApp:
@@ -191,6 +209,10 @@ class Platform:
             builder=self.builder,
             limits=Limits(self.settings.create_limit, self.settings.call_limit),
             answers=self.answers,
+            renderer=self.renderer,
+            deliveries=self.deliveries,
+            signing=self.signing,
+            egress=self.egress,
             now=self.now,
         )
         return create_app(ctx, pages(ctx, self.links))
@@ -217,7 +239,7 @@ class Platform:
         await self.weights.clear_up()
         for loop in (
             *(self.scribe, self.autoscaler, self.rollouts, self.director, self.janitor),
-            *(self.weights, self.eraser),
+            *(self.weights, self.eraser, self.webhooks),
         ):
             self._loops.append(asyncio.create_task(supervise(loop, self.hints), name=type(loop).__name__))
 
@@ -230,6 +252,7 @@ class Platform:
         for task in self._loops:
             task.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
+        await self.webhooks.close(min(grace_s, _LAST_WEBHOOKS_S))
         await self.fetcher.close()
         await self.database.close()
 
@@ -266,7 +289,7 @@ async def _serve(settings: Settings, chosen: str | None, announce: Callable[[Ann
     stopping, hurry = _signals()
     token = await platform.first_token(chosen)
     await platform.start()
-    servers = _servers(platform.app(), certificates, settings)
+    servers = serving_on(platform.app(), certificates.cert_file, certificates.key_file)
     serving = [
         asyncio.create_task(server.serve(sockets=[sock, *also_ipv6(sock)]))
         for server, sock in zip(servers, sockets, strict=True)
@@ -310,36 +333,6 @@ def _signals() -> tuple[asyncio.Event, asyncio.Event]:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, told)
     return stopping, hurry
-
-
-class _Server(uvicorn.Server):
-    """Leaves signals to us: two servers share the process."""
-
-    def capture_signals(self) -> Any:
-        from contextlib import nullcontext
-
-        return nullcontext()
-
-
-def _servers(app: ASGIApp, certificates: Certificates, settings: Settings) -> list[_Server]:
-    common: dict[str, Any] = {
-        "http": "httptools",
-        "ws": "none",
-        "lifespan": "off",
-        "access_log": False,
-        "log_config": None,
-        "server_header": False,
-        "timeout_graceful_shutdown": 3,
-        "timeout_keep_alive": 75,
-    }
-    plain = uvicorn.Config(app, **common)
-    secure = uvicorn.Config(
-        app, **common, ssl_certfile=certificates.cert_file, ssl_keyfile=certificates.key_file
-    )
-    secure.load()
-    if secure.ssl is not None:
-        secure.ssl.minimum_version = ssl.TLSVersion.TLSv1_2
-    return [_Server(plain), _Server(secure)]
 
 
 def _announcement(

@@ -78,6 +78,11 @@ class Settings:
     isolate: str = _doc("auto", "Confine model processes: auto (where the kernel can), require, or off.")
     private_urls: bool = _doc(False, "Let inputs name URLs on private addresses and on this machine.")
     public_pages: bool = _doc(True, "Show public models on the pages to whoever is not signed in.")
+    webhook_hosts: str = _doc(
+        "",
+        "Hosts that webhooks may be sent to by plain HTTP and on private addresses, separated by commas:"
+        " `host`, `host:port` or `*.domain`; `localhost` is this machine.",
+    )
     bundled: str = _doc("", "Directories of models to push at start, separated by colons.")
     deployment_min_instances: int = _doc(5, "Most min_instances that a deployment may have.")
     deployment_max_instances: int = _doc(20, "Most max_instances that a deployment may have.")

@@ -14,6 +14,7 @@ import httpx
 from mainspring.api.app import create_app
 from mainspring.api.context import Context
 from mainspring.api.limits import Limits
+from mainspring.core.egress import Egress
 from mainspring.core.hardware import offered
 from mainspring.core.ids import rfc3339
 from mainspring.core.placement import Capacity
@@ -23,12 +24,15 @@ from mainspring.objects.disk import DiskObjects
 from mainspring.records.accounts import Accounts
 from mainspring.records.answers import Answers
 from mainspring.records.catalog import Catalog, Model, Version
+from mainspring.records.deliveries import Deliveries
 from mainspring.records.deployments import Deployments
 from mainspring.records.discovery import Discovery
 from mainspring.records.feed import Feed
 from mainspring.records.files import Files
 from mainspring.records.instances import Instances
 from mainspring.records.predictions import Predictions
+from mainspring.records.rendering import Renderer
+from mainspring.records.signing import Signing
 from mainspring.records.vault import Vault
 from mainspring.services.builder import Builder
 from mainspring.settings import Settings
@@ -93,16 +97,17 @@ async def open_house(root: Path, settings: Settings, *, fresh: bool = True) -> A
     clock, passed = [START], [1000.0]
     now: Callable[[], datetime] = lambda: clock[0]  # noqa: E731
     catalog = Catalog(database)
+    vault, feed, predictions = Vault(root / "key"), Feed(), Predictions(database)
     context = Context(
         settings=settings,
         database=database,
         hints=Hints(),
         objects=DiskObjects(root / "objects"),
-        vault=Vault(root / "key"),
-        feed=Feed(),
+        vault=vault,
+        feed=feed,
         accounts=Accounts(database),
         catalog=catalog,
-        predictions=Predictions(database),
+        predictions=predictions,
         instances=Instances(database),
         files=Files(database),
         deployments=Deployments(database),
@@ -111,6 +116,10 @@ async def open_house(root: Path, settings: Settings, *, fresh: bool = True) -> A
         builder=Builder(settings=settings, catalog=catalog, now=now, gpus=0),
         answers=Answers(database),
         limits=Limits(settings.create_limit, settings.call_limit, lambda: passed[0]),
+        renderer=Renderer(vault, catalog, feed, predictions),
+        deliveries=Deliveries(database),
+        signing=Signing(database, vault),
+        egress=Egress.naming(settings.webhook_hosts),
         now=now,
     )
     tokens = {}

@@ -45,6 +45,7 @@ def test_the_commands_are_these() -> None:
         "model",
         "deployment",
         "collection",
+        "webhook",
     }
     assert {words[0] for words in COMMANDS} == top
 

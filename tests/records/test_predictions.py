@@ -13,7 +13,7 @@ import pytest
 from mainspring.core.prediction import Outcome, Prediction, Status
 from mainspring.database.sqlite import SqliteDatabase
 from mainspring.records.instances import Instance, Instances
-from mainspring.records.predictions import Predictions
+from mainspring.records.predictions import Note, Predictions
 
 NOW = "2026-01-01T00:00:00.000000Z"
 DONE = Outcome(status=Status.SUCCEEDED, output='"x"', logs="said", metrics="{}")
@@ -101,9 +101,7 @@ async def test_a_lost_instance_gives_its_work_back_while_attempts_remain(
     for attempt in (1, 2):
         (claimed,) = await predictions.claim("me/m:v", "one", 1, NOW)
         assert claimed.attempt == attempt
-        await predictions.say(
-            [{"id": claimed.id, "attempt": attempt, "beat": 1, "chunks": "[1]", "logs": "a"}]
-        )
+        await predictions.say([Note(claimed, [b"1"], ["a"])], 1, NOW)
         again, ended = await predictions.lose_instance("one", 3, "lost", NOW)
         assert ([p.status for p in again], ended) == ([Status.STARTING], [])
         assert await predictions.said(claimed.id, attempt) == []
@@ -129,11 +127,11 @@ async def test_what_was_said_after_the_end_is_not_kept(
 ) -> None:
     await predictions.create(new(1))
     (claimed,) = await predictions.claim("me/m:v", "one", 1, NOW)
-    note = {"id": claimed.id, "attempt": 1, "chunks": "[1,2]", "logs": "a"}
-    await predictions.say([note | {"beat": 1}, note | {"beat": 2, "chunks": "[3]"}])
+    await predictions.say([Note(claimed, [b"1", b"2"], ["a"])], 1, NOW)
+    await predictions.say([Note(claimed, [b"3"], ["a"])], 2, NOW)
     assert await predictions.said(claimed.id, 1) == [("[1,2]", "a"), ("[3]", "a")]
     await predictions.finish(claimed, DONE, NOW)
-    await predictions.say([note | {"beat": 3}])
+    await predictions.say([Note(claimed, [b"4"], ["a"])], 3, NOW)
     assert await predictions.said(claimed.id, 1) == []
 
 

@@ -31,6 +31,7 @@ from mainspring.api import (
     tokens,
     trainings,
     versions,
+    webhooks,
 )
 from mainspring.api.context import Context
 from mainspring.api.document import document
@@ -61,6 +62,7 @@ def create_app(ctx: Context, pages: Sequence[BaseRoute] = ()) -> ASGIApp:
         *hardware.operations,
         *tokens.operations,
         *push.operations,
+        *webhooks.operations,
     ]
     described = _Description(sections)
     app = Starlette(

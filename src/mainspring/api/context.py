@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from mainspring.api.limits import Limits
 from mainspring.api.session import session_account
+from mainspring.core.egress import Egress
 from mainspring.core.errors import Forbidden, NotFound, Unauthenticated
 from mainspring.core.hardware import Hardware
 from mainspring.database import Database
@@ -18,12 +19,15 @@ from mainspring.objects import Objects
 from mainspring.records.accounts import Account, Accounts
 from mainspring.records.answers import Answers
 from mainspring.records.catalog import Catalog
+from mainspring.records.deliveries import Deliveries
 from mainspring.records.deployments import Deployments
 from mainspring.records.discovery import Discovery
 from mainspring.records.feed import Feed
 from mainspring.records.files import Files
 from mainspring.records.instances import Instances
 from mainspring.records.predictions import Predictions
+from mainspring.records.rendering import Renderer
+from mainspring.records.signing import Signing
 from mainspring.records.vault import Vault
 from mainspring.services.builder import Builder
 from mainspring.settings import Settings
@@ -31,7 +35,10 @@ from mainspring.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The parts of the platform that the API touches. hardware: what can be chosen on this machine."""
+    """The parts of the platform that the API touches.
+
+    hardware: what can be chosen on this machine. egress: where webhooks may go.
+    """
 
     settings: Settings
     database: Database
@@ -50,6 +57,10 @@ class Context:
     builder: Builder
     answers: Answers
     limits: Limits
+    renderer: Renderer
+    deliveries: Deliveries
+    signing: Signing
+    egress: Egress
     now: Callable[[], datetime]
 
 

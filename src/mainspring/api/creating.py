@@ -15,12 +15,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from mainspring.api.context import Context, context
-from mainspring.api.rendering import address, render
 from mainspring.api.repeating import Note, once
 from mainspring.api.session import made_by
-from mainspring.api.timeline import server_timing, timeline_of
-from mainspring.api.wire import base_url, reply
+from mainspring.api.wire import base_url, encoded, reply
 from mainspring.core.durations import keep_s, parse_duration
+from mainspring.core.egress import RefusedTarget, check_webhook
 from mainspring.core.errors import (
     InvalidField,
     InvalidInput,
@@ -35,6 +34,8 @@ from mainspring.core.queue import Queue
 from mainspring.core.shapes import EVENTS, KeyHeaders
 from mainspring.records.accounts import Account
 from mainspring.records.catalog import Model, Version
+from mainspring.records.rendering import address
+from mainspring.records.timeline import server_timing, timeline_of
 
 _WAIT = re.compile(r"(?:^|[\s,;])wait(?:=([0-9]{1,3}))?(?:$|[\s,;])")
 _LONGEST_WAIT_S = 57.0
@@ -149,7 +150,7 @@ async def _create(request: Request, order: Order, note: Note) -> Prediction:
         status=Status.STARTING,
         input=_encode(kept).decode(),
         secrets=sealed,
-        webhook=body.webhook or body.webhook_completed,
+        webhook=_webhook(ctx, body),
         webhook_events_filter=_events(body),
         created_at=rfc3339(now),
         deadline=_deadline(request, body, now),
@@ -197,13 +198,16 @@ async def _reply(request: Request, made: Prediction, version: Version) -> Respon
         live = ctx.feed.get(made.id)
         made = (await live.ended(wait_s) if live else await ctx.predictions.get(made.id)) or made
     if not made.status.terminal:
+        files = ctx.catalog.output_kind(version).streams_files
         made = replace(made, status=Status.STARTING)
-    told = render(request, made, streams_files=ctx.catalog.output_kind(version).streams_files)
-    if wait_s:
-        if not made.status.terminal:
+        told = ctx.renderer.render(made, base_url(request), streams_files=files)
+        if wait_s:
             told.timeline = timeline_of(await ctx.predictions.get(made.id) or made)
-        headers["Server-Timing"] = server_timing(told.timeline, ctx.now())
-    return reply(told, 201, headers)
+            headers["Server-Timing"] = server_timing(told.timeline, ctx.now())
+        return reply(told, 201, headers)
+    if wait_s:
+        headers["Server-Timing"] = server_timing(timeline_of(made), ctx.now())
+    return encoded(await ctx.renderer.body(made, base_url(request)), 201, headers)
 
 
 def _seal(
@@ -248,6 +252,19 @@ def _deadline(request: Request, body: CreateBody, now: datetime) -> str | None:
     if not 5 <= duration_s <= 86_400:
         raise InvalidRequest("Cancel-After must be between 5s and 24h")
     return rfc3339(now + timedelta(seconds=duration_s))
+
+
+def _webhook(ctx: Context, body: CreateBody) -> str | None:
+    """The URL to tell of it. Raises InvalidInput for one that it would not be sent to."""
+    field = "webhook" if body.webhook else "webhook_completed"
+    url = body.webhook or body.webhook_completed
+    if not url:
+        return None
+    try:
+        check_webhook(url, ctx.egress)
+    except RefusedTarget as error:
+        raise InvalidInput([InvalidField("format", field, f"{field}: {error}")]) from error
+    return url
 
 
 def _events(body: CreateBody) -> str | None:

@@ -18,7 +18,6 @@ from mainspring.api.models import refuse
 from mainspring.api.operation import Operation
 from mainspring.api.references import visible
 from mainspring.api.releases import DeploymentReply, ReleasesReply, render, render_release
-from mainspring.api.rendering import PredictionReply
 from mainspring.api.repeating import Note, once
 from mainspring.api.wire import PAGE, Body, cursor, decode, page, read_body, reply
 from mainspring.core.catalog import name_fault
@@ -29,6 +28,7 @@ from mainspring.core.shapes import KeyHeaders, Page, PageQuery
 from mainspring.records.accounts import Account
 from mainspring.records.catalog import Version
 from mainspring.records.deployments import Deployment, Release
+from mainspring.records.rendering import PredictionReply
 
 _MOST_BYTES = 1 << 20
 _TRIES = 5

@@ -11,11 +11,11 @@ from starlette.responses import Response
 from mainspring.api.context import authenticate, context
 from mainspring.api.models import own_model, visible_model
 from mainspring.api.operation import Operation
-from mainspring.api.rendering import PredictionReply, render
-from mainspring.api.wire import PAGE, Body, cursor, decode, page, read_body, reply
+from mainspring.api.wire import PAGE, Body, base_url, cursor, decode, page, read_body, reply
 from mainspring.core.errors import InvalidRequest, NotFound
 from mainspring.core.ids import rfc3339
 from mainspring.core.shapes import Page, PageQuery
+from mainspring.records.rendering import PredictionReply
 
 _MOST_BYTES = 1 << 16
 
@@ -33,7 +33,7 @@ async def list_examples(request: Request) -> Response:
     """GET /models/{owner}/{name}/examples, newest first."""
     model = await visible_model(request, await authenticate(request))
     found = await context(request).discovery.examples.list(model.full_name, cursor(request), PAGE)
-    results = [render(request, prediction) for prediction in found.items]
+    results = [context(request).renderer.render(prediction, base_url(request)) for prediction in found.items]
     return reply(page(request, results, next_cursor=found.next, previous_cursor=found.previous))
 
 
@@ -50,7 +50,7 @@ async def create(request: Request) -> Response:
     if not await ctx.discovery.examples.add(model.full_name, prediction.id, now, default=body.default):
         raise InvalidRequest("An example is a prediction of this model that succeeded and has its data")
     ctx.catalog.forget()
-    return reply(render(request, prediction), 201)
+    return reply(context(request).renderer.render(prediction, base_url(request)), 201)
 
 
 async def delete(request: Request) -> Response:

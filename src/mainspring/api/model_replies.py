@@ -11,11 +11,11 @@ from msgspec import Meta
 from starlette.requests import Request
 
 from mainspring.api.context import context
-from mainspring.api.rendering import PredictionReply, render
 from mainspring.api.wire import base_url
 from mainspring.core.durations import tell_retention
 from mainspring.core.shapes import Link, Moment, VersionId, Visibility
 from mainspring.records.catalog import Model, Version
+from mainspring.records.rendering import PredictionReply
 
 _PICTURE = re.compile(r'"(https?://[^"\\\s]+\.(?:png|jpe?g|webp|gif|avif))"', re.IGNORECASE)
 _NO_COVER = "/static/mark.svg"
@@ -70,7 +70,7 @@ async def render_model(request: Request, model: Model) -> ModelReply:
     if model.latest_version:
         latest = await ctx.catalog.get_version(model.full_name, model.latest_version)
     if model.default_example and (shown := await ctx.predictions.get(model.default_example)):
-        example = render(request, shown)
+        example = context(request).renderer.render(shown, base_url(request))
     return ModelReply(
         url=f"{base_url(request)}/{model.full_name}",
         owner=model.owner,

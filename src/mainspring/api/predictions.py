@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Literal
 
-import msgspec
 from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,7 +13,6 @@ from mainspring.api.context import Context, authenticate, context
 from mainspring.api.creating import EXAMPLE, CreateBody, CreateHeaders, Order, create_prediction
 from mainspring.api.operation import Operation
 from mainspring.api.references import latest, resolve
-from mainspring.api.rendering import PredictionReply, render, so_far, with_urls
 from mainspring.api.timeline import add_waiting
 from mainspring.api.wire import PAGE, base_url, cursor, decode, page, query, read_body, reply
 from mainspring.core.errors import (
@@ -26,10 +24,10 @@ from mainspring.core.errors import (
 from mainspring.core.ids import parse_time, rfc3339
 from mainspring.core.prediction import Prediction, Status
 from mainspring.core.queue import Queue
-from mainspring.core.schema import OutputKind
 from mainspring.core.shapes import Moment, Page, PageQuery
 from mainspring.records.accounts import Account
 from mainspring.records.catalog import Version
+from mainspring.records.rendering import PredictionReply
 
 _CANCEL_REPLY_S = 1.0
 _WEB_GOES_BACK = timedelta(days=14)
@@ -150,21 +148,7 @@ async def own_prediction(request: Request, account: Account, prediction_id: str)
 
 async def present(request: Request, prediction: Prediction) -> PredictionReply:
     """The reply, with what a running prediction has said so far."""
-    ctx = context(request)
-    version = await ctx.catalog.get_version(prediction.model, prediction.version)
-    kind = ctx.catalog.output_kind(version, prediction.kind) if version else OutputKind(False, False, False)
-    rendered = render(request, prediction, streams_files=kind.streams_files)
-    if prediction.status is not Status.PROCESSING:
-        return rendered
-    base, live = base_url(request), ctx.feed.get(prediction.id)
-    if live is not None:
-        return so_far(rendered, live, kind, base)
-    said = await ctx.predictions.said(prediction.id, prediction.attempt)
-    chunks = [text[1:-1] for text, _ in said if text != "[]"]
-    if kind.iterator and chunks:
-        rendered.output = msgspec.Raw(with_urls(f"[{','.join(chunks)}]", base))
-    rendered.logs = "".join(logs for _, logs in said)
-    return rendered
+    return await context(request).renderer.present(prediction, base_url(request))
 
 
 operations = [

@@ -21,13 +21,13 @@ from starlette.types import Receive, Scope, Send
 
 from mainspring.api.context import Context, context
 from mainspring.api.operation import Operation
-from mainspring.api.rendering import MARK, with_urls
 from mainspring.api.wire import base_url
 from mainspring.core.errors import NotFound
 from mainspring.core.ids import parse_time
 from mainspring.core.prediction import Prediction, Status
 from mainspring.core.schema import OutputKind
 from mainspring.records.feed import Live
+from mainspring.records.rendering import MARK, with_urls
 
 _LOOK_AGAIN_S = 0.25
 _GATHER_S = 0.005

@@ -10,13 +10,13 @@ from mainspring.api.creating import CreateBody, CreateHeaders, Order, create_pre
 from mainspring.api.models import visible_model
 from mainspring.api.operation import Operation
 from mainspring.api.predictions import own_prediction, present, stop
-from mainspring.api.rendering import PredictionReply
 from mainspring.api.wire import PAGE, cursor, decode, page, read_body, reply
 from mainspring.core.errors import InvalidField, InvalidInput, InvalidRequest, NotFound
 from mainspring.core.prediction import Prediction
 from mainspring.core.queue import Queue
 from mainspring.core.shapes import Page, PageQuery
 from mainspring.records.accounts import Account
+from mainspring.records.rendering import PredictionReply
 
 
 class TrainingBody(CreateBody):

@@ -29,6 +29,11 @@ def reply(value: Any, status: int = 200, headers: Mapping[str, str] | None = Non
     return Response(_encoder.encode(value) + b"\n", status, headers, "application/json")
 
 
+def encoded(body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A JSON reply that is made already."""
+    return Response(body, status, headers, "application/json")
+
+
 def problem(error: ApiError) -> Response:
     """The fault as application/problem+json."""
     body = _encoder.encode(error.problem()) + b"\n"

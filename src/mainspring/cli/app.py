@@ -21,6 +21,7 @@ from mainspring.cli import (
     serve,
     token,
     train,
+    webhook,
 )
 from mainspring.cli.terminal import tell_error
 from mainspring.core.errors import MainspringError
@@ -78,5 +79,6 @@ app.add_typer(token.app, name="token")
 app.add_typer(model.app, name="model")
 app.add_typer(deployment.app, name="deployment")
 app.add_typer(collection.app, name="collection")
+app.add_typer(webhook.app, name="webhook")
 app.command("env")(env.env)
 app.command("doctor")(doctor.doctor)

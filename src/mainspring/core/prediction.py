@@ -107,7 +107,10 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a run ended: a terminal status with what it left. output, metrics and timeline are JSON text."""
+    """How a run ended: a terminal status with what it left. output, metrics and timeline are JSON text.
+
+    said: whether it may have said something before its end, which the end now takes the place of.
+    """
 
     status: Status
     output: str | None = None
@@ -115,6 +118,7 @@ class Outcome:
     logs: str = ""
     metrics: str | None = None
     timeline: str | None = None
+    said: bool = True
 
 
 def metrics_of(model_metrics: dict[str, Any], predict_s: float, total_s: float) -> dict[str, Any]:

@@ -6,7 +6,7 @@ The ledger stays the truth. A reader that finds nothing here reads rows instead.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from mainspring.core.prediction import Prediction
@@ -102,7 +102,12 @@ class Feed:
         self._moved: dict[str, int] = {}
         self._seats: dict[str, list[Seat]] = {}
         self.history = History()
+        self._on_end: list[Callable[[Prediction], None]] = []
         self.stopping = False
+
+    def on_end(self, tell: Callable[[Prediction], None]) -> None:
+        """Call `tell` with every prediction that ends, once the ledger has it."""
+        self._on_end.append(tell)
 
     def open(self, prediction_id: str) -> Live:
         """The prediction's tee, made when it is not there."""
@@ -120,6 +125,8 @@ class Feed:
         live = self._live.pop(final.id, None)
         if live is not None:
             live.end(final)
+        for tell in self._on_end:
+            tell(final)
 
     def drop(self, prediction_id: str) -> None:
         """Forget a prediction that was never stored."""

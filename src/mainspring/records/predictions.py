@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import builtins
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -9,11 +10,14 @@ from typing import Any
 
 from mainspring.core.errors import Conflict
 from mainspring.core.prediction import Outcome, Prediction, Status, guard
+from mainspring.core.webhooks import wanted
 from mainspring.database import Database, Row, Statement
+from mainspring.records import outbox
 from mainspring.records.pages import Cursor, Keyset, Page, read_page
 
 _COLUMNS = tuple(f.name for f in fields(Prediction))
 _ALL = ", ".join(_COLUMNS)
+_AT_ONCE = 200
 
 CREATE = f"INSERT INTO predictions ({_ALL}) VALUES ({', '.join(':' + c for c in _COLUMNS)})"
 _TAKEN = "EXISTS (SELECT 1 FROM instances WHERE id = :seat AND state = 'ready')"
@@ -59,12 +63,10 @@ FINISH = f"""
     WHERE id = :id AND instance_id = :instance AND attempt = :attempt AND status = 'processing'
     RETURNING {_ALL}"""
 END_WAITING = f"""
-    UPDATE predictions SET status = :status, error = :error, logs = :logs, completed_at = :now, secrets = NULL
+    UPDATE predictions SET status = :status, error = :error, logs = :logs, completed_at = :now, secrets = NULL,
+        timeline = COALESCE(:timeline, timeline)
     WHERE id = :id AND status = 'starting' RETURNING {_ALL}"""
-FAIL_QUEUE = f"""
-    UPDATE predictions SET status = 'failed', error = :error, logs = :logs, completed_at = :now, secrets = NULL,
-        timeline = :timeline
-    WHERE queue = :queue AND {guard(Status.FAILED, Status.STARTING)} RETURNING {_ALL}"""
+WAITING_IN = f"SELECT {_ALL} FROM predictions WHERE queue = :queue AND status = 'starting' ORDER BY id"
 REQUEUE = f"""
     UPDATE predictions SET status = 'starting', started_at = NULL, instance_id = NULL
     WHERE instance_id = :instance AND {guard(Status.STARTING)} AND attempt < :attempts
@@ -96,6 +98,32 @@ class Line:
     oldest: str
 
 
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a running attempt has said between two beats: raw JSON chunks and log texts."""
+
+    prediction: Prediction
+    chunks: builtins.list[bytes]
+    logs: builtins.list[str]
+
+    @property
+    def told(self) -> frozenset[str]:
+        """The webhook events that it makes, of those that are wanted."""
+        said = {name for name, what in (("output", self.chunks), ("logs", self.logs)) if what}
+        return wanted(self.prediction.webhook, self.prediction.webhook_events_filter) & said
+
+    def statement(self, beat: int) -> Statement:
+        """Its row of progress, if the attempt still owns the prediction."""
+        given = {
+            "id": self.prediction.id,
+            "attempt": self.prediction.attempt,
+            "beat": beat,
+            "chunks": (b"[" + b",".join(self.chunks) + b"]").decode(),
+            "logs": "".join(self.logs),
+        }
+        return Statement(SAY, given)
+
+
 class Predictions:
     """The predictions of the ledger."""
 
@@ -112,13 +140,15 @@ class Predictions:
         """
         owner, _, name = prediction.model.partition("/")
         row = {c: getattr(prediction, c) for c in _COLUMNS}
-        count = Statement(COUNT_RUN, {"owner": owner, "name": name, "kind": prediction.kind})
+        count = {"owner": owner, "name": name, "kind": prediction.kind}
+        more = (Statement(COUNT_RUN, count), *outbox.on_create(prediction))
         if seat is None:
-            results = await self._database.write(*also, Statement(CREATE, row), count)
+            results = await self._database.write(*also, Statement(CREATE, row), *more)
             _allowed(results, also)
             return prediction
+        start = (outbox.on_start(seat, prediction.created_at),) if len(more) > 1 else ()
         claimed = Statement(CREATE_CLAIMED, {**row, "seat": seat})
-        results = await self._database.write(*also, claimed, count)
+        results = await self._database.write(*also, claimed, *more, *start)
         _allowed(results, also)
         stored = results[len(also)]
         if stored[0]["status"] != Status.PROCESSING:
@@ -134,30 +164,31 @@ class Predictions:
     async def get(self, prediction_id: str) -> Prediction | None:
         """The prediction, if there is one."""
         row = await self._database.fetch_one(GET, {"id": prediction_id})
-        return _prediction(row) if row else None
+        return prediction_of(row) if row else None
 
     async def list(
         self, account: str, cursor: Cursor | None, limit: int, **filters: str | None
     ) -> Page[Prediction]:
         """A page, newest first. filters: after (inclusive), before (exclusive), source; each None or text."""
         given = {"account": account, **filters}
-        return await read_page(self._database, LIST, given, _prediction, cursor, limit)
+        return await read_page(self._database, LIST, given, prediction_of, cursor, limit)
 
     async def list_trainings(self, account: str, cursor: Cursor | None, limit: int) -> Page[Prediction]:
         """A page, newest first."""
         return await read_page(
-            self._database, LIST_TRAININGS, {"account": account}, _prediction, cursor, limit
+            self._database, LIST_TRAININGS, {"account": account}, prediction_of, cursor, limit
         )
 
     async def claim(self, queue: str, instance: str, limit: int, now: str) -> builtins.list[Prediction]:
         """Take up to limit waiting predictions for a ready instance, oldest first."""
         given = {"queue": queue, "instance": instance, "limit": limit, "now": now}
-        (rows,) = await self._database.write(Statement(CLAIM, given))
-        return sorted((_prediction(row) for row in rows), key=lambda p: p.id)
+        rows, _ = await self._database.write(Statement(CLAIM, given), outbox.on_start(instance, now))
+        return sorted((prediction_of(row) for row in rows), key=lambda p: p.id)
 
-    async def say(self, notes: Sequence[dict[str, Any]]) -> None:
-        """Append progress: each note has id, attempt, beat, chunks (JSON array text) and logs."""
-        await self._database.write(*(Statement(SAY, note) for note in notes))
+    async def say(self, notes: Sequence[Note], beat: int, now: str) -> None:
+        """Append progress."""
+        for_each = ((note.statement(beat), *outbox.on_say(note.prediction, note.told, now)) for note in notes)
+        await self._database.write(*(statement for statements in for_each for statement in statements))
 
     async def said(self, prediction_id: str, attempt: int) -> builtins.list[tuple[str, str]]:
         """(chunks, logs) of a running attempt, in order."""
@@ -180,39 +211,49 @@ class Predictions:
             "timeline": outcome.timeline,
             "now": now,
         }
-        rows, *_ = await self._database.write(
-            Statement(FINISH, given, guard=True), Statement(FORGET, {"id": prediction.id}), *also
-        )
-        return _prediction(rows[0]) if rows else None
+        change = Statement(FINISH, given, guard=True)
+        ended = {"output": outcome.output is not None, "said": outcome.said}
+        return await self._end(prediction, change, now, **ended, also=also)
 
     async def end_waiting(
         self, prediction_id: str, status: Status, now: str, *, error: str | None = None, logs: str = ""
     ) -> Prediction | None:
         """End a prediction that nobody has claimed; None when somebody has."""
         guard(status, Status.STARTING)
-        given = {"id": prediction_id, "status": status, "error": error, "logs": logs, "now": now}
-        (rows,) = await self._database.write(Statement(END_WAITING, given))
-        return _prediction(rows[0]) if rows else None
+        prediction = await self.get(prediction_id)
+        if prediction is None or prediction.status is not Status.STARTING:
+            return None
+        given = {"status": status, "error": error, "logs": logs, "timeline": None, "now": now}
+        return await self._end_waiting(prediction, given)
 
     async def fail_queue(
         self, queue: str, error: str, logs: str, now: str, timeline: str | None = None
     ) -> builtins.list[Prediction]:
         """Fail everything that waits in a queue. timeline: JSON, of the boot that it waited for."""
-        given = {"queue": queue, "error": error, "logs": logs, "now": now, "timeline": timeline}
-        (rows,) = await self._database.write(Statement(FAIL_QUEUE, given))
-        return [_prediction(row) for row in rows]
+        failed: builtins.list[Prediction] = []
+        waiting = [prediction_of(row) for row in await self._database.fetch(WAITING_IN, {"queue": queue})]
+        given = {"status": Status.FAILED, "error": error, "logs": logs, "timeline": timeline, "now": now}
+        for first in range(0, len(waiting), _AT_ONCE):
+            some = waiting[first : first + _AT_ONCE]
+            ended = await asyncio.gather(*(self._end_waiting(p, given) for p in some))
+            failed += [p for p in ended if p is not None]
+        return failed
+
+    async def _end_waiting(self, prediction: Prediction, given: dict[str, Any]) -> Prediction | None:
+        change = Statement(END_WAITING, {**given, "id": prediction.id}, guard=True)
+        return await self._end(prediction, change, given["now"])
 
     async def lose_instance(
         self, instance: str, attempts: int, error: str, now: str
     ) -> tuple[builtins.list[Prediction], builtins.list[Prediction]]:
         """What a lost instance was running: (queued again while attempts remain, ended)."""
         given = {"instance": instance, "attempts": attempts, "error": error, "now": now}
-        (again,) = await self._database.write(Statement(REQUEUE, given))
+        _, again = await self._database.write(outbox.on_requeue(given), Statement(REQUEUE, given))
         for row in again:
             await self._database.write(Statement(FORGET, {"id": row["id"]}))
-        held = [_prediction(row) for row in await self._database.fetch(HELD, given)]
+        held = [prediction_of(row) for row in await self._database.fetch(HELD, given)]
         ended = [await self._give_up(prediction, error, now) for prediction in held]
-        return [_prediction(row) for row in again], [prediction for prediction in ended if prediction]
+        return [prediction_of(row) for row in again], [prediction for prediction in ended if prediction]
 
     async def _give_up(self, prediction: Prediction, error: str, now: str) -> Prediction | None:
         """End a run whose instance is lost, with what it had said."""
@@ -225,15 +266,28 @@ class Predictions:
             "error": error,
             "now": now,
         }
-        rows, _ = await self._database.write(
-            Statement(GIVE_UP, given, guard=True), Statement(FORGET, {"id": prediction.id})
-        )
-        return _prediction(rows[0]) if rows else None
+        return await self._end(prediction, Statement(GIVE_UP, given, guard=True), now)
+
+    async def _end(
+        self,
+        prediction: Prediction,
+        change: Statement,
+        now: str,
+        *,
+        output: bool = False,
+        said: bool = True,
+        also: Sequence[Statement] = (),
+    ) -> Prediction | None:
+        """End it by a guarded change, with everything that must happen together with it; None if it has ended."""
+        forget = (Statement(FORGET, {"id": prediction.id}),) if said else ()
+        told = outbox.on_end(prediction, now, output=output, said=said)
+        rows, *_ = await self._database.write(change, *forget, *told, *also)
+        return prediction_of(rows[0]) if rows else None
 
     async def ask_cancel(self, prediction_id: str, now: str) -> Prediction | None:
         """Note that a running prediction shall stop; None when it is not running or was asked before."""
         (rows,) = await self._database.write(Statement(ASK_CANCEL, {"id": prediction_id, "now": now}))
-        return _prediction(rows[0]) if rows else None
+        return prediction_of(rows[0]) if rows else None
 
     async def canceling(self) -> builtins.list[str]:
         """Ids of running predictions that shall stop."""
@@ -246,7 +300,7 @@ class Predictions:
 
     async def due(self, now: str) -> builtins.list[Prediction]:
         """Predictions whose deadline has passed."""
-        return [_prediction(row) for row in await self._database.fetch(DUE, {"now": now})]
+        return [prediction_of(row) for row in await self._database.fetch(DUE, {"now": now})]
 
     async def lines(self) -> dict[str, Line]:
         """What waits, by queue."""
@@ -270,10 +324,6 @@ def columns(table: str) -> str:
 
 def prediction_of(row: Row) -> Prediction:
     """The prediction that a row with these columns is."""
-    return _prediction(row)
-
-
-def _prediction(row: Row) -> Prediction:
     given = {c: row[c] for c in _COLUMNS}
     given["status"] = Status(given["status"])
     return Prediction(**given)

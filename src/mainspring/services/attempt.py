@@ -15,6 +15,7 @@ from mainspring.core.errors import InstanceLost
 from mainspring.core.ids import parse_time, rfc3339
 from mainspring.core.prediction import Outcome, Prediction, Status, metrics_of
 from mainspring.core.schema import InputSchema, OutputKind
+from mainspring.core.webhooks import wanted
 from mainspring.database.hints import Hints
 from mainspring.launchers import Launched, Launcher
 from mainspring.objects import Objects
@@ -80,6 +81,8 @@ class Attempt:
 
     async def perform(self) -> None:
         """Run to the end and write it down. Raises InstanceLost; `stuck` says that the model did not let go."""
+        if "start" in wanted(self.prediction.webhook, self.prediction.webhook_events_filter):
+            self._desk.hints.hint("webhooks")
         try:
             outcome = await self._run()
         except BaseException:
@@ -159,7 +162,7 @@ class Attempt:
                 done = event  # type: ignore[assignment]
         if chunks or logs:
             self._live.say(chunks, logs)
-            self._desk.scribe.note(self.prediction.id, self.prediction.attempt, chunks, logs)
+            self._desk.scribe.note(self.prediction, chunks, logs)
         return done
 
     async def _outcome(self, done: Completed) -> Outcome:
@@ -180,6 +183,7 @@ class Attempt:
             logs="".join(self._live.logs) or self._mask(done.logs),
             metrics=metrics,
             timeline=self._moments.text(),
+            said=bool(self._live.chunks or self._live.logs),
         )
 
     async def _take(self, output: bytes) -> bytes:

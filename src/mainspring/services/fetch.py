@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import ipaddress
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin
 
+from mainspring.core.egress import Egress, RefusedTarget, Target, parse_target
+from mainspring.services.addresses import Resolver
 from mainspring.services.inputs import InputError
 
 if TYPE_CHECKING:
@@ -17,17 +17,20 @@ if TYPE_CHECKING:
 _REDIRECTS = 5
 _CHUNK = 1 << 18
 _QUIET_S = 30.0
+_AS_IT_IS = "!#$%&'()*+,/:;=?@[]~"
+_HOW = "Upload the file instead, or let inputs name such URLs with the setting private_urls"
 
 
 class Fetcher:
     """Fetches files over HTTP(S).
 
     Each host is resolved once, every address is vetted, and the vetted address is the one connected to.
-    private: whether addresses that are not public may be asked. limit: bytes.
+    egress: which addresses may be asked. limit: bytes.
     """
 
-    def __init__(self, *, private: bool, limit: int) -> None:
-        self._private = private
+    def __init__(self, egress: Egress, *, limit: int) -> None:
+        self._egress = egress
+        self._resolver = Resolver()
         self._limit = limit
         self._session: aiohttp.ClientSession | None = None
 
@@ -52,6 +55,7 @@ class Fetcher:
 
     async def close(self) -> None:
         """Let go of connections."""
+        self._resolver.close()
         if self._session is not None:
             await self._session.close()
 
@@ -59,7 +63,9 @@ class Fetcher:
         import aiohttp
 
         if self._session is None:
-            connector = aiohttp.TCPConnector(resolver=_vetted_resolver(self._private), ttl_dns_cache=0)
+            connector = aiohttp.TCPConnector(
+                resolver=_vetted_resolver(self._resolver, self._egress), ttl_dns_cache=0
+            )
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=_QUIET_S)
             self._session = aiohttp.ClientSession(
                 connector=connector, timeout=timeout, headers={"User-Agent": "mainspring"}, trust_env=True
@@ -68,14 +74,14 @@ class Fetcher:
 
     def _vet(self, url: str) -> str:
         """The url, unless it can't be fetched; addresses written as numbers never reach the resolver."""
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise InputError(f"{url} is not an http or https URL")
         try:
-            address = ipaddress.ip_address(parts.hostname)
-        except ValueError:
-            return url
-        _check(str(address), parts.hostname, self._private)
+            target = parse_target(quote(url, safe=_AS_IT_IS))
+        except RefusedTarget as error:
+            raise InputError(f"{url} can't be downloaded: {error}") from error
+        try:
+            self._egress.check_literal(target)
+        except RefusedTarget as error:
+            raise InputError(f"{error}. {_HOW}") from error
         return url
 
     async def _save(self, response: aiohttp.ClientResponse, target: Path, url: str) -> None:
@@ -88,47 +94,38 @@ class Fetcher:
                 out.write(chunk)
 
 
-def _check(address: str, host: str, private: bool) -> None:
-    if not private and not ipaddress.ip_address(address.partition("%")[0]).is_global:
-        raise InputError(
-            f"{host} is a private address. Upload the file instead, or let inputs name such URLs with the"
-            " setting private_urls"
-        )
-
-
 def _refusal(error: BaseException) -> str | None:
     """What we refused an address with, however deep the HTTP client has wrapped it."""
     below: BaseException | None = error
-    while below is not None and not isinstance(below, InputError):
+    while below is not None and not isinstance(below, RefusedTarget):
         below = below.__cause__ or below.__context__
-    return str(below) if below is not None else None
+    return f"{below}. {_HOW}" if below is not None else None
 
 
-def _vetted_resolver(private: bool) -> Any:
+def _vetted_resolver(resolver: Resolver, egress: Egress) -> Any:
     from aiohttp.abc import AbstractResolver, ResolveResult
 
     class Vetted(AbstractResolver):
         async def resolve(
             self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
         ) -> list[ResolveResult]:
-            found = await asyncio.get_running_loop().getaddrinfo(
-                host, port, type=socket.SOCK_STREAM, family=family
-            )
-            for *_, address in found:
-                try:
-                    _check(str(address[0]), host, private)
-                except InputError as error:
-                    raise OSError(str(error)) from error
+            target = Target("", host, port, "", host)
+            try:
+                found = await resolver.resolve(
+                    host, port, lambda address: egress.check(address, target), family
+                )
+            except RefusedTarget as error:
+                raise OSError(str(error)) from error
             return [
                 ResolveResult(
                     hostname=host,
-                    host=str(address[0]),
+                    host=one.address,
                     port=port,
-                    family=kind,
-                    proto=proto,
+                    family=one.family,
+                    proto=one.proto,
                     flags=socket.AI_NUMERICHOST,
                 )
-                for kind, _, proto, _, address in found
+                for one in found
             ]
 
         async def close(self) -> None:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from mainspring.records.predictions import Predictions
+from collections.abc import Callable
+from datetime import datetime
+
+from mainspring.core.ids import rfc3339
+from mainspring.core.prediction import Prediction
+from mainspring.database.hints import Hints
+from mainspring.records.predictions import Note, Predictions
 
 
 class Scribe:
@@ -11,18 +17,20 @@ class Scribe:
     topic = "scribe"
     interval_s = 0.1
 
-    def __init__(self, predictions: Predictions) -> None:
+    def __init__(self, predictions: Predictions, hints: Hints, now: Callable[[], datetime]) -> None:
         self._predictions = predictions
-        self._notes: dict[str, tuple[int, list[bytes], list[str]]] = {}
+        self._hints = hints
+        self._now = now
+        self._notes: dict[str, Note] = {}
         self._beat = 0
 
-    def note(self, prediction_id: str, attempt: int, chunks: list[bytes], logs: list[str]) -> None:
+    def note(self, prediction: Prediction, chunks: list[bytes], logs: list[str]) -> None:
         """Remember raw JSON chunks and log texts until the next beat."""
-        kept = self._notes.get(prediction_id)
-        if kept is None or kept[0] != attempt:
-            kept = self._notes[prediction_id] = (attempt, [], [])
-        kept[1].extend(chunks)
-        kept[2].extend(logs)
+        kept = self._notes.get(prediction.id)
+        if kept is None or kept.prediction.attempt != prediction.attempt:
+            kept = self._notes[prediction.id] = Note(prediction, [], [])
+        kept.chunks.extend(chunks)
+        kept.logs.extend(logs)
 
     def forget(self, prediction_id: str) -> None:
         """The prediction's last row says it all."""
@@ -32,18 +40,9 @@ class Scribe:
         """Write all notes in one transaction. Returns how many predictions had any."""
         if not self._notes:
             return 0
-        notes, self._notes = self._notes, {}
+        notes, self._notes = list(self._notes.values()), {}
         self._beat += 1
-        await self._predictions.say(
-            [
-                {
-                    "id": prediction_id,
-                    "attempt": attempt,
-                    "beat": self._beat,
-                    "chunks": (b"[" + b",".join(chunks) + b"]").decode(),
-                    "logs": "".join(logs),
-                }
-                for prediction_id, (attempt, chunks, logs) in notes.items()
-            ]
-        )
+        await self._predictions.say(notes, self._beat, rfc3339(self._now()))
+        if any(note.told for note in notes):
+            self._hints.hint("webhooks")
         return len(notes)
