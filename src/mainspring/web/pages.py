@@ -16,6 +16,7 @@ from mainspring.records.catalog import Model
 from mainspring.web import reference, static
 from mainspring.web.addresses import addresses
 from mainspring.web.covers import cover
+from mainspring.web.deployment_pages import DeploymentPages
 from mainspring.web.model_pages import ModelPages
 from mainspring.web.sign_in import SignIn
 from mainspring.web.site import Site, wants_html
@@ -38,6 +39,7 @@ def pages(ctx: Context, links: SignInLinks | None = None) -> list[BaseRoute]:
         Route("/p/{prediction_id:str}", own.prediction, methods=["GET"]),
         *SignIn(site, links or SignInLinks()).routes,
         *reference.routes(site),
+        *DeploymentPages(site, _FIRST).routes,
         *ModelPages(site).routes,
         _Nowhere("/{path:path}", site.nowhere, methods=["GET"]),
     ]
