@@ -5,6 +5,7 @@ export class Fault extends Error {
     super(problem.detail || problem.title || `The server answered ${status}.`);
     this.status = status;
     this.fields = problem.invalid_fields ?? [];
+    this.errors = problem.errors ?? [];
   }
 }
 

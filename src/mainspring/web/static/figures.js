@@ -13,12 +13,18 @@ const part = (one) => (one.runs ? (100 * one.failed) / one.runs : null);
 function plots(boots) {
   const all = [
     [new Plot({ title: "Latency", tell: seconds }), (one) => [one.run_p50, one.run_p95], ["median", "95th percentile"]],
-    [new Plot({ title: "Runs per minute", tell: count }), (one, minutes) => [one.runs / minutes], ["runs per minute"]],
+    [new Plot({ title: "Runs per minute", tell: count }), (one, minutes) => [minutes ? one.runs / minutes : null], ["runs per minute"]],
     [new Plot({ title: "Errors", tell: share }), (one) => [part(one)], ["failed"]],
     [new Plot({ title: "Wait in line", tell: seconds }), (one) => [one.wait_p50, one.wait_p95], ["median", "95th percentile"]],
     [new Plot({ title: "Boots", tell: count, whole: true }), (one) => [one.boots, one.boots_failed], ["started", "failed"]],
   ];
   return boots ? all : all.slice(0, 4);
+}
+
+// How much of a stretch has passed; 0 for one that has hardly begun, which says nothing yet.
+function minutes({ at }, bucket) {
+  const passed = Math.min(bucket, (Date.now() - Date.parse(at)) / 1000);
+  return passed < bucket / 4 ? 0 : passed / 60;
 }
 
 const or = (value, words) => (value === null ? "–" : words(value));
@@ -58,7 +64,7 @@ export function figures(place, path, { boots = false, now = () => {} } = {}) {
       const times = found.buckets.map(({ at }) => Date.parse(at));
       facts.replaceChildren(...totals(found.total));
       for (const [plot, values, names] of shown) {
-        const rows = found.buckets.map((one) => values(one, found.bucket_s / 60));
+        const rows = found.buckets.map((one) => values(one, minutes(one, found.bucket_s)));
         plot.show(times, names.map((name, index) => ({ name, values: rows.map((row) => row[index]) })));
       }
       now(found.now);

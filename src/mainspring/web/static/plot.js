@@ -12,14 +12,14 @@ function draw(tag, given, ...children) {
   return element;
 }
 
-// The least round number that is not below: 1, 2 or 5 times a power of ten.
-export function roundUp(value) {
-  if (!(value > 0)) return 1;
+// The least round number that is not below: one of the steps times a power of ten.
+export function roundUp(value, steps = [1, 2, 5, 10]) {
+  if (!(value > 0)) return steps[0];
   const power = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 5, 10].map((step) => step * power).find((step) => step >= value * 0.999999);
+  return steps.map((step) => step * power).find((step) => step >= value * 0.999999);
 }
 
-const clock = (ms) => new Date(ms).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+const clock = (ms) => new Date(ms).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 
 // A figure. series: [{name, values}], null where there is none; tell(value) gives the words for a value.
 export class Plot {
@@ -55,8 +55,8 @@ export class Plot {
     const width = this.element.clientWidth;
     if (!width || !this.times.length) return;
     const { left, right, top, bottom } = PAD;
-    const least = this.whole ? 4 : 0;
-    const most = roundUp(Math.max(least, ...this.series.flatMap(({ values }) => values.map((one) => one ?? 0))) || 1);
+    const highest = Math.max(0, ...this.series.flatMap(({ values }) => values.map((one) => one ?? 0)));
+    const most = this.whole ? roundUp(Math.max(highest, 1), [2, 4, 10]) : roundUp(highest);
     this.x = (index) => left + (index * (width - left - right)) / Math.max(this.times.length - 1, 1);
     const y = (value) => HEIGHT - bottom - (value / most) * (HEIGHT - top - bottom);
     const lines = [0, most / 2, most].flatMap((value) => [
@@ -65,7 +65,7 @@ export class Plot {
     ]);
     const places = [[0, "start"], [Math.floor(this.times.length / 2), "middle"], [this.times.length - 1, "end"]];
     const hours = places.map(([index, anchor]) => draw("text", { class: "plot-scale", x: this.x(index), y: HEIGHT - 6, "text-anchor": anchor }, clock(this.times[index])));
-    const curves = this.series.map(({ values }, index) => draw("g", { class: `plot-series tone-${index}` }, ...curve(values, this.x, y)));
+    const curves = this.series.map(({ values }, index) => draw("g", { class: `plot-series line-${index}` }, ...curve(values, this.x, y)));
     this.rule = draw("line", { class: "plot-rule", y1: top, y2: HEIGHT - bottom, visibility: "hidden" });
     this.canvas.setAttribute("width", width);
     this.canvas.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
@@ -83,7 +83,7 @@ export class Plot {
       const middle = Math.min((ends[0].y + ends[1].y) / 2, HEIGHT - PAD.bottom - 10);
       [ends[0].y, ends[1].y] = [middle - 7, middle + 7];
     }
-    return ends.map(({ index, at, value, y: place }) => draw("text", { class: `plot-end tone-${index}`, x: this.x(at) + 6, y: place + 4 }, this.tell(value)));
+    return ends.map(({ index, at, value, y: place }) => draw("text", { class: `plot-end line-${index}`, x: this.x(at) + 6, y: place + 4 }, this.tell(value)));
   }
 
   // What the pointer is over, in words in the figure's head; without one, what the lines are.
@@ -94,7 +94,7 @@ export class Plot {
       this.rule.setAttribute("visibility", near === null ? "hidden" : "visible");
       if (near !== null) for (const end of ["x1", "x2"]) this.rule.setAttribute(end, this.x(near));
     }
-    const words = this.series.map(({ name, values }, index) => make("span", { class: `plot-key tone-${index}` }, near === null ? name : `${name} ${this.#words(values[near])}`));
+    const words = this.series.map(({ name, values }, index) => make("span", { class: `plot-key line-${index}` }, near === null ? name : `${name} ${this.#words(values[near])}`));
     if (near === null && words.length === 1) this.now.replaceChildren();
     else this.now.replaceChildren(...(near === null ? [] : [make("span", {}, clock(this.times[near]))]), ...words);
   }
