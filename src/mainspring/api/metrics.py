@@ -14,7 +14,7 @@ from mainspring.api.context import Context, authenticate, context
 from mainspring.api.deployments import own_deployment
 from mainspring.api.models import own_model
 from mainspring.api.operation import Operation
-from mainspring.api.wire import convert, reply
+from mainspring.api.wire import query, reply
 from mainspring.records.metrics import Figures, Metrics, Span
 
 Range = Literal["2h", "24h"]
@@ -81,7 +81,7 @@ async def of_deployment(request: Request) -> Response:
 
 
 def _asked(request: Request, ctx: Context) -> tuple[MetricsQuery, Span]:
-    asked = convert(dict(request.query_params), MetricsQuery)
+    asked = query(request, MetricsQuery)
     return asked, Span.until(ctx.now(), *_BUCKETS[asked.range])
 
 
@@ -126,7 +126,7 @@ operations = [
         summary="Runs, errors, times and boots of a model over the last hours",
         query=MetricsQuery,
         reply=MetricsReply,
-        faults=(403, 404, 422),
+        faults=(403,),
         ours=True,
     ),
     Operation(
@@ -137,7 +137,6 @@ operations = [
         summary="Runs, errors, times and boots of a deployment over the last hours",
         query=MetricsQuery,
         reply=MetricsReply,
-        faults=(404, 422),
         ours=True,
     ),
 ]

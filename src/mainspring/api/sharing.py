@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import msgspec
-from msgspec import UNSET, Meta, Raw, UnsetType
+from msgspec import Meta, Raw, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -104,6 +104,8 @@ async def delete_data(request: Request) -> Response:
     prediction, ctx = await _own(request), context(request)
     if not prediction.status.terminal:
         raise Conflict("The prediction has not ended; cancel it first")
+    if await ctx.discovery.examples.shows(prediction.id):
+        raise Conflict("The prediction is shown as an example of a model; take it back there first")
     await Shares(ctx.database).remove(prediction.id)
     await erase([Due(prediction.id, prediction.output)], ctx.objects, Retention(ctx.database))
     return reply(await present(request, await ctx.predictions.get(prediction.id) or prediction))
@@ -165,6 +167,7 @@ operations = [
         summary="A shared prediction, for whoever has its link",
         reply=SharedReply,
         faults=(404,),
+        open=True,
         ours=True,
     ),
     Operation(

@@ -10,6 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from mainspring.api.predictions import present
+from mainspring.api.rendering import PredictionReply
 from mainspring.core.durations import tell_retention
 from mainspring.core.schema import Schema
 from mainspring.records.catalog import Model, Version
@@ -220,9 +222,17 @@ class ModelPages:
             "output": output_schema(version.openapi_schema),
             "streams": {"iterator": kind.iterator, "text": kind.concatenate, "files": kind.has_files},
             "base": {"here": at.here, "files": at.for_files},
+            "example": await self._example(request, model),
             "account": account.username if (account := await self._site.account(request)) else None,
         }
         return json_block(data)
+
+    async def _example(self, request: Request, model: Model) -> PredictionReply | None:
+        """The default example, for the first look; who is not signed in can't ask the API for it."""
+        if model.default_example is None:
+            return None
+        found = await self._site.ctx.predictions.get(model.default_example)
+        return await present(request, found) if found else None
 
     def _side(self, version: Version) -> Side:
         return Side(
