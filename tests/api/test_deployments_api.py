@@ -45,6 +45,7 @@ async def test_a_deployment_looks_like_replicates(house: House, ada: httpx.Async
             "configuration": {"hardware": "cpu", "min_instances": 0, "max_instances": 3},
         },
         "rollout": {"state": "live", "serving_release": 1, "failed_release": None, "error": None},
+        "now": {"starting": 0, "idle": 0, "processing": 0, "queue": 0, "oldest": None},
     }
     assert (await ada.get("/deployments/ada/prod")).json() == made.json()
     changed = (await ada.patch("/deployments/ada/prod", json={"version": B})).json()

@@ -22,11 +22,13 @@ from mainspring.api import (
     examples,
     files,
     hardware,
+    metrics,
     models,
     outputs,
     predictions,
     push,
     search,
+    sharing,
     streams,
     tokens,
     trainings,
@@ -58,6 +60,8 @@ def create_app(ctx: Context, pages: Sequence[BaseRoute] = ()) -> ASGIApp:
         *examples.operations,
         *versions.operations,
         *deployments.operations,
+        *metrics.operations,
+        *sharing.operations,
         *files.operations,
         *hardware.operations,
         *tokens.operations,
@@ -156,12 +160,20 @@ class _OnePath:
             path: str = scope["path"]
             if path.startswith("/v1/http") and (found := _APPENDED.match(path)):
                 path = found[1]
-            path = self._bare.sub("/v1/", path, count=1)
+            if not _opened(scope):
+                path = self._bare.sub("/v1/", path, count=1)
             if path != "/" and path.endswith("/"):
                 path = path.rstrip("/")
             if path != scope["path"]:
                 scope = {**scope, "path": path, "raw_path": path.encode()}
         await self._app(scope, receive, send)
+
+
+def _opened(scope: Scope) -> bool:
+    """Whether a person opens a page; some have paths that clients without /v1 in their base use as well."""
+    headers = dict(scope["headers"])
+    wants_page = b"text/html" in headers.get(b"accept", b"")
+    return wants_page and scope["method"] in ("GET", "HEAD") and b"authorization" not in headers
 
 
 async def _health(request: Request) -> Response:

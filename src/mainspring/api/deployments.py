@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from mainspring.api import creating
+from mainspring.api.census import take_census
 from mainspring.api.context import Context, authenticate, context
 from mainspring.api.creating import EXAMPLE, CreateBody, CreateHeaders, Order
 from mainspring.api.models import refuse
@@ -60,7 +61,8 @@ async def list_deployments(request: Request) -> Response:
     """GET /deployments: the caller's, newest first."""
     account, ctx = await authenticate(request), context(request)
     found = await ctx.deployments.list(account.username, cursor(request), PAGE)
-    results = [await render(ctx, each) for each in found.items]
+    census = await take_census(ctx)
+    results = [await render(ctx, each, census) for each in found.items]
     return reply(page(request, results, next_cursor=found.next, previous_cursor=found.previous))
 
 
@@ -80,31 +82,31 @@ async def create(request: Request) -> Response:
         if made is None:
             raise InvalidVersion
         ctx.hints.hint("scale")
-        return reply(await render(ctx, made))
+        return reply(await render(ctx, made, await take_census(ctx)))
 
     async def again(made: str) -> Response:
         found = await ctx.deployments.get(account.username, made)
         if found is None:
             raise NotFound
-        return reply(await render(ctx, found))
+        return reply(await render(ctx, found, await take_census(ctx)))
 
     return await once(request, account, raw, make, again)
 
 
 async def get(request: Request) -> Response:
     """GET /deployments/{owner}/{name}."""
-    found = await _own(request, await authenticate(request))
-    return reply(await render(context(request), found))
+    ctx, found = context(request), await own_deployment(request, await authenticate(request))
+    return reply(await render(ctx, found, await take_census(ctx)))
 
 
 async def update(request: Request) -> Response:
     """PATCH /deployments/{owner}/{name}: a new release, even when nothing changes."""
     account, ctx = await authenticate(request), context(request)
-    await _own(request, account)
+    await own_deployment(request, account)
     body = decode(await read_body(request, _MOST_BYTES), UpdateDeployment)
     changes = {k: v for k, v in msgspec.structs.asdict(body).items() if v is not UNSET}
     for _ in range(_TRIES):
-        deployment = await _own(request, account)
+        deployment = await own_deployment(request, account)
         current = deployment.current
         as_it_is = {key: getattr(current, key) for key in UpdateDeployment.__struct_fields__}
         release = _release(ctx, account, deployment.full_name, {**as_it_is, **changes})
@@ -114,18 +116,18 @@ async def update(request: Request) -> Response:
             await _version(ctx, account, release)
         if await ctx.deployments.release(deployment, release):
             ctx.hints.hint("scale")
-            return reply(await render(ctx, await _own(request, account)))
+            return reply(await render(ctx, await own_deployment(request, account), await take_census(ctx)))
     raise Conflict("The deployment is being changed by somebody else; try again.")
 
 
 async def delete(request: Request) -> Response:
     """DELETE /deployments/{owner}/{name}: one without instances that has not been used for a while."""
     account, ctx = await authenticate(request), context(request)
-    deployment = await _own(request, account)
+    deployment = await own_deployment(request, account)
     rest_s = ctx.settings.deployment_rest_s
     since = rfc3339(ctx.now() - timedelta(seconds=rest_s))
     if not await ctx.deployments.delete(deployment, since):
-        await _own(request, account)
+        await own_deployment(request, account)
         raise Forbidden(
             f"You can only delete deployments that are offline and unused for at least {rest_s / 60:g} minutes."
             " Set min_instances and max_instances to 0 first."
@@ -135,7 +137,7 @@ async def delete(request: Request) -> Response:
 
 async def releases(request: Request) -> Response:
     """GET /deployments/{owner}/{name}/releases: the newest hundred, what became of each, and why."""
-    ctx, deployment = context(request), await _own(request, await authenticate(request))
+    ctx, deployment = context(request), await own_deployment(request, await authenticate(request))
     found = await ctx.deployments.releases(deployment.full_name, PAGE)
     live = await ctx.instances.live()
     return reply(ReleasesReply([await render_release(ctx, deployment, each, live) for each in found]))
@@ -145,7 +147,7 @@ async def create_prediction(request: Request) -> Response:
     """POST /deployments/{owner}/{name}/predictions: the live release runs it."""
     account, ctx = await authenticate(request), context(request)
     raw = await read_body(request, ctx.settings.max_body)
-    deployment = await _own(request, account)
+    deployment = await own_deployment(request, account)
     live = deployment.live
     if live.disabled:
         raise InvalidRequest(
@@ -157,7 +159,7 @@ async def create_prediction(request: Request) -> Response:
     return await creating.create_prediction(request, order)
 
 
-async def _own(request: Request, account: Account) -> Deployment:
+async def own_deployment(request: Request, account: Account) -> Deployment:
     """The deployment in the path. Raises NotFound for one of somebody else too."""
     owner, name = request.path_params["owner"], request.path_params["name"]
     found = await context(request).deployments.get(owner, name) if owner == account.username else None

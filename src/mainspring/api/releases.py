@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from mainspring.api.census import Census, Now
 from mainspring.api.context import Context
 from mainspring.records.deployments import Deployment, Release
 from mainspring.records.instances import Instance
@@ -55,12 +56,13 @@ class Rollout(msgspec.Struct):
 
 
 class DeploymentReply(msgspec.Struct):
-    """Replicate's deployment object, and our `rollout`."""
+    """Replicate's deployment object, and our `rollout` and `now`."""
 
     owner: str
     name: str
     current_release: CurrentRelease
     rollout: Rollout
+    now: Now
 
 
 class InstanceCount(msgspec.Struct):
@@ -98,7 +100,7 @@ class ReleasesReply(msgspec.Struct):
     results: list[ReleaseReply]
 
 
-async def render(ctx: Context, deployment: Deployment) -> DeploymentReply:
+async def render(ctx: Context, deployment: Deployment, census: Census) -> DeploymentReply:
     """The reply for a deployment."""
     current = deployment.current
     return DeploymentReply(
@@ -113,6 +115,7 @@ async def render(ctx: Context, deployment: Deployment) -> DeploymentReply:
             configuration=_configuration(current),
         ),
         rollout=await _rollout(ctx, deployment),
+        now=census.of_deployment(deployment.full_name),
     )
 
 

@@ -25,6 +25,7 @@ FALL_BACK = """
     UPDATE models SET default_example =
         (SELECT prediction FROM examples WHERE model = :model ORDER BY created_at, prediction LIMIT 1)
     WHERE owner || '/' || name = :model AND default_example = :prediction"""
+SHOWS = "SELECT 1 FROM examples WHERE prediction = :prediction"
 LIST = Keyset.of(columns("p"), _SHOWN, at="e.created_at", key="e.prediction")
 
 
@@ -52,6 +53,10 @@ class Examples:
             Statement(REMOVE, given, guard=True), Statement(FALL_BACK, given)
         )
         return bool(rows)
+
+    async def shows(self, prediction: str) -> bool:
+        """Whether any model is shown with it."""
+        return await self._database.fetch_one(SHOWS, {"prediction": prediction}) is not None
 
     async def list(self, model: str, cursor: Cursor | None, limit: int) -> Page[Prediction]:
         """The model's examples, newest first."""

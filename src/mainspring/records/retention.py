@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 from mainspring.core.ids import rfc3339
 from mainspring.database import Database, Statement
-from mainspring.records import examples
+from mainspring.records import examples, sharing
 
-SPARED: tuple[str, ...] = (examples.SHOWN,)
+SPARED: tuple[str, ...] = (examples.SHOWN, sharing.SHARED)
 """SQL conditions on a row `p` of predictions: while one holds, the prediction keeps its data."""
 
 KEPT_FOR = """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from urllib.parse import unquote
 
@@ -37,13 +37,18 @@ class Eraser:
         due = await self._retention.due(self._now(), _BATCH)
         if not due:
             return 0
-        for one in due:
-            for key in output_keys(one):
-                await self._objects.delete(key)
-        removed = await self._retention.remove([one.id for one in due])
+        removed = await erase(due, self._objects, self._retention)
         if len(due) == _BATCH:
             self._hints.hint(self.topic)
         return removed
+
+
+async def erase(due: Sequence[Due], objects: Objects, retention: Retention) -> int:
+    """Remove the data of ended predictions, now. Returns how many had any."""
+    for one in due:
+        for key in output_keys(one):
+            await objects.delete(key)
+    return await retention.remove([one.id for one in due])
 
 
 def output_keys(due: Due) -> list[str]:

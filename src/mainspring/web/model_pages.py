@@ -1,4 +1,4 @@
-"""The pages of one model: playground, API, examples, README, versions."""
+"""The pages of one model: playground, API, examples, README, versions; train; metrics and settings for its owner."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from mainspring.api.predictions import present
+from mainspring.api.rendering import PredictionReply
+from mainspring.core.durations import tell_retention
 from mainspring.core.schema import Schema
 from mainspring.records.catalog import Model, Version
 from mainspring.web.addresses import addresses
@@ -25,6 +28,7 @@ _LINKS = (
     ("License", "license_url"),
     ("Weights", "weights_url"),
 )
+_OWNERS = (("Metrics", "/metrics"), ("Settings", "/settings"))
 TABS = (
     ("Playground", ""),
     ("API", "/api"),
@@ -48,6 +52,9 @@ class ModelPages:
             Route("/{owner}/{name}/readme", self.readme, methods=["GET"]),
             Route("/{owner}/{name}/versions", self.versions, methods=["GET"]),
             Route("/{owner}/{name}/versions/{version}", self.playground, methods=["GET"]),
+            Route("/{owner}/{name}/train", self.train, methods=["GET"]),
+            Route("/{owner}/{name}/metrics", self.metrics, methods=["GET"]),
+            Route("/{owner}/{name}/settings", self.settings, methods=["GET"]),
         ]
 
     async def playground(self, request: Request) -> Response:
@@ -109,6 +116,58 @@ class ModelPages:
             changed=changed,
         )
 
+    async def train(self, request: Request) -> Response:
+        """GET /{owner}/{name}/train: the form of a training, for whoever is signed in."""
+        model, refused = await self._model(request)
+        version = await self._version(request, model) if model else None
+        if model is None:
+            return refused
+        account = await self._site.account(request)
+        if version is None or version.trainer is None or account is None:
+            return await self._site.nowhere(request)
+        data = {"model": model.full_name, "version": version.id, "account": account.username}
+        schema = self._catalog.input_schema(version, "training")
+        inputs = {"properties": schema.properties, "required": sorted(schema.required)}
+        return await self._page(
+            request, "train.html", "Train", model, version=version, data=json_block({**data, "input": inputs})
+        )
+
+    async def metrics(self, request: Request) -> Response:
+        """GET /{owner}/{name}/metrics, for the owner."""
+        model, refused = await self._own(request)
+        return await self._page(request, "metrics.html", "Metrics", model) if model else refused
+
+    async def settings(self, request: Request) -> Response:
+        """GET /{owner}/{name}/settings, for the owner."""
+        model, refused = await self._own(request)
+        if model is None:
+            return refused
+        return await self._page(
+            request,
+            "settings.html",
+            "Settings",
+            model,
+            hardware=self._site.ctx.hardware,
+            retention=tell_retention(model.retention_s),
+            versions=(await self._catalog.list_versions(model.full_name, None, _VERSIONS)).items,
+        )
+
+    async def _own(self, request: Request) -> tuple[Model | None, Response]:
+        model, refused = await self._model(request)
+        account = await self._site.account(request)
+        if model is None or (account is not None and account.username == model.owner):
+            return model, refused
+        return None, self._site.sign_in(request) if account is None else await self._site.nowhere(request)
+
+    async def _tabs(self, request: Request, model: Model) -> tuple[tuple[str, str], ...]:
+        """What the reader can do with it."""
+        account = await self._site.account(request)
+        if account is None:
+            return TABS
+        version = await self._version(request, model)
+        train = (("Train", "/train"),) if version is not None and version.trainer is not None else ()
+        return (*TABS, *train, *(_OWNERS if account.username == model.owner else ()))
+
     async def _of_version(self, request: Request, template: str, tab: str) -> Response:
         model, refused = await self._model(request)
         if model is None:
@@ -135,7 +194,8 @@ class ModelPages:
     async def _page(self, request: Request, template: str, tab: str, model: Model, **given: Any) -> Response:
         links = [(word, url) for word, field in _LINKS if _is_link(url := getattr(model, field))]
         given = {"version": None, "latest": True} | given
-        return await self._site.page(request, template, model=model, tab=tab, tabs=TABS, links=links, **given)
+        tabs = await self._tabs(request, model)
+        return await self._site.page(request, template, model=model, tab=tab, tabs=tabs, links=links, **given)
 
     async def _model(self, request: Request) -> tuple[Model | None, Response]:
         """The model, or the page to send instead."""
@@ -162,9 +222,17 @@ class ModelPages:
             "output": output_schema(version.openapi_schema),
             "streams": {"iterator": kind.iterator, "text": kind.concatenate, "files": kind.has_files},
             "base": {"here": at.here, "files": at.for_files},
+            "example": await self._example(request, model),
             "account": account.username if (account := await self._site.account(request)) else None,
         }
         return json_block(data)
+
+    async def _example(self, request: Request, model: Model) -> PredictionReply | None:
+        """The default example, for the first look; who is not signed in can't ask the API for it."""
+        if model.default_example is None:
+            return None
+        found = await self._site.ctx.predictions.get(model.default_example)
+        return await present(request, found) if found else None
 
     def _side(self, version: Version) -> Side:
         return Side(

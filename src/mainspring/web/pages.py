@@ -1,8 +1,6 @@
-"""The routes of all pages; Explore, a prediction, and the answer to what is not there."""
+"""The routes of all pages; Explore, a prediction, a shared one, and the answer to what is not there."""
 
 from __future__ import annotations
-
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,16 +10,19 @@ from starlette.types import Scope
 from mainspring.api.context import Context
 from mainspring.api.session import SignInLinks
 from mainspring.api.wire import cursor, page
-from mainspring.records.catalog import Model
+from mainspring.records.sharing import Shares
 from mainspring.web import reference, static
 from mainspring.web.addresses import addresses
-from mainspring.web.covers import cover
+from mainspring.web.collection_pages import CollectionPages
+from mainspring.web.covers import allow_pictures, cover
+from mainspring.web.deployment_pages import DeploymentPages
 from mainspring.web.model_pages import ModelPages
 from mainspring.web.sign_in import SignIn
 from mainspring.web.site import Site, wants_html
 
 _NOBODY = ""
 _MODELS = 60
+_COLLECTIONS = 8
 _FIRST = "mainspring/hello-world"
 
 
@@ -36,8 +37,11 @@ def pages(ctx: Context, links: SignInLinks | None = None) -> list[BaseRoute]:
         *static.routes,
         Route("/", own.explore, methods=["GET"]),
         Route("/p/{prediction_id:str}", own.prediction, methods=["GET"]),
+        Route("/s/{capability:str}", own.shared, methods=["GET"]),
         *SignIn(site, links or SignInLinks()).routes,
         *reference.routes(site),
+        *DeploymentPages(site, _FIRST).routes,
+        *CollectionPages(site).routes,
         *ModelPages(site).routes,
         _Nowhere("/{path:path}", site.nowhere, methods=["GET"]),
     ]
@@ -67,13 +71,14 @@ class _Pages:
         response = await self._site.page(
             request,
             "explore.html",
-            models=[(model, _picture(model)) for model in found.items],
+            models=[(model, cover(model.full_name)) for model in found.items],
+            collections=(await self._site.ctx.discovery.collections.list(None, _COLLECTIONS)).items,
             at=addresses(request, self._site.ctx.settings),
             first=_FIRST,
             newer=turn.previous,
             older=turn.next,
         )
-        _allow_pictures(response, found.items)
+        allow_pictures(response, found.items)
         return response
 
     async def prediction(self, request: Request) -> Response:
@@ -85,22 +90,22 @@ class _Pages:
             return self._site.sign_in(request)
         return await self._site.page(request, "prediction.html", id=prediction_id)
 
-
-def _picture(model: Model) -> str:
-    return cover(model.full_name)
-
-
-def _allow_pictures(response: Response, models: tuple[Model, ...]) -> None:
-    """Covers lie where their authors put them: pages with covers may load from those hosts, and no others."""
-    hosts = sorted({_origin(m.cover_image_url) for m in models if m.cover_image_url} - {""})
-    policy = response.headers["content-security-policy"]
-    if hosts:
-        response.headers["content-security-policy"] = policy.replace(
-            "img-src 'self'", " ".join(("img-src 'self'", *hosts))
+    async def shared(self, request: Request) -> Response:
+        """GET /s/{capability}: a prediction for whoever has its link, signed in or not."""
+        ctx, capability = self._site.ctx, request.path_params["capability"]
+        share = await Shares(ctx.database).find(capability)
+        prediction = await ctx.predictions.get(share.prediction) if share else None
+        if prediction is None:
+            return await self._site.nowhere(request)
+        version = await ctx.catalog.get_version(prediction.model, prediction.version)
+        model = await ctx.catalog.get_model(*prediction.model.split("/", 1))
+        response = await self._site.page(
+            request,
+            "shared.html",
+            capability=capability,
+            model=prediction.model,
+            text=version is not None and ctx.catalog.output_kind(version).concatenate,
+            open=model is not None and model.visibility == "public",
         )
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    plain = parts.netloc.isascii() and not set(parts.netloc) & set(" ;,@'\"")
-    return f"{parts.scheme}://{parts.netloc}" if parts.scheme in ("https", "http") and plain else ""
+        response.headers.update({"X-Robots-Tag": "noindex", "Referrer-Policy": "no-referrer"})
+        return response

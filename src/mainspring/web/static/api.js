@@ -5,6 +5,7 @@ export class Fault extends Error {
     super(problem.detail || problem.title || `The server answered ${status}.`);
     this.status = status;
     this.fields = problem.invalid_fields ?? [];
+    this.errors = problem.errors ?? [];
   }
 }
 
@@ -31,6 +32,7 @@ export async function call(path, { method = "GET", body, headers = {} } = {}) {
 
 export const signIn = () => { location.href = `/login?next=${encodeURIComponent(location.pathname + location.search)}`; };
 export const predict = (version, input) => call("/predictions", { method: "POST", body: { version, input } });
+export const deploy = (deployment, input) => call(`/deployments/${deployment}/predictions`, { method: "POST", body: { input } });
 export const prediction = (id) => call(`/predictions/${id}`);
 export const cancel = (id) => call(`/predictions/${id}/cancel`, { method: "POST" });
 
@@ -40,17 +42,10 @@ export async function upload(file) {
   return (await call("/files", { method: "POST", body: form })).urls.get;
 }
 
-// Models whose name or description has the text; all of them for an empty one.
+// Models that have some of the words in their name, description or README, the best first.
 export async function findModels(text) {
-  const found = [];
-  const wanted = text.toLowerCase();
-  let next = "/models";
-  while (next && found.length < 60) {
-    const page = await call(next);
-    found.push(...page.results.filter((one) => `${one.owner}/${one.name} ${one.description ?? ""}`.toLowerCase().includes(wanted)));
-    next = page.next ? `/models${new URL(page.next).search}` : null;
-  }
-  return found;
+  const { models } = await call(`/search?limit=50&query=${encodeURIComponent(text)}`);
+  return models.map(({ model }) => model);
 }
 
 export const ended = (status) => ["succeeded", "failed", "canceled", "aborted"].includes(status);

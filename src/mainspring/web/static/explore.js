@@ -1,5 +1,6 @@
-// Search as you type: first what is on the page, then, when there is more than one page, what the server has.
+// Search as you type: first what is on the page; what the server finds when there are more pages, or nothing here fits.
 import { findModels } from "./api.js";
+import "./covers.js";
 import { cover } from "./cover.js";
 import { make } from "./dom.js";
 
@@ -10,11 +11,6 @@ const count = document.querySelector("[data-count]");
 let timer = 0;
 let asked = 0;
 
-for (const img of document.querySelectorAll("[data-cover]")) {
-  img.addEventListener("error", () => img.remove());
-  if (img.complete && !img.naturalWidth) img.remove();
-}
-
 function card({ owner, name, description, run_count: runs, visibility }) {
   const link = make("a", { href: `/${encodeURIComponent(owner)}/${encodeURIComponent(name)}` }, make("span", { class: "muted" }, `${owner}/`), name);
   const foot = make("p", { class: "card-foot" }, make("span", { class: "figure" }, `${runs.toLocaleString("en")} ${runs === 1 ? "run" : "runs"}`),
@@ -24,27 +20,32 @@ function card({ owner, name, description, run_count: runs, visibility }) {
     make("div", { class: "card-body" }, make("h2", {}, link), make("p", { class: "card-text" }, description ?? ""), foot));
 }
 
-function filter() {
-  const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
-  let shown = 0;
-  for (const one of list.children) {
-    one.hidden = !words.every((word) => one.dataset.text.toLowerCase().includes(word));
-    shown += one.hidden ? 0 : 1;
-  }
-  none.hidden = shown > 0;
-  count.textContent = `${shown} ${shown === 1 ? "model" : "models"}`;
+const near = document.querySelector("[data-near]");
+const wanted = () => field.value.toLowerCase().split(/\s+/).filter(Boolean);
+
+function filter(found = new Set()) {
+  const words = wanted();
+  const cards = [...list.children];
+  const exact = cards.filter((one) => words.every((word) => one.dataset.text.toLowerCase().includes(word)));
+  const shown = new Set(exact.length ? exact : cards.filter((one) => found.has(one.dataset.model)));
+  for (const one of cards) one.hidden = !shown.has(one);
+  near.hidden = exact.length > 0 || !shown.size;
+  none.hidden = exact.length > 0;
+  none.querySelector("p").hidden = shown.size > 0;
+  count.textContent = `${shown.size} ${shown.size === 1 ? "model" : "models"}`;
+  return exact.length;
 }
 
 async function more() {
   const text = field.value.trim();
   const turn = asked += 1;
-  if (!text || !list.dataset.more) return;
+  if (!text || (!list.dataset.more && filter())) return;
   try {
     const found = await findModels(text);
     if (turn !== asked) return;
     const known = new Set([...list.children].map((one) => one.dataset.model));
     list.append(...found.filter((one) => !known.has(`${one.owner}/${one.name}`)).map(card));
-    filter();
+    filter(new Set(found.map((one) => `${one.owner}/${one.name}`)));
   } catch { /* not signed in: what is on the page has to do */ }
 }
 

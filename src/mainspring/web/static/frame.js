@@ -55,6 +55,10 @@ document.addEventListener("keydown", (event) => {
   rows[rows.indexOf(row) + step]?.focus();
 });
 
+// On a phone the tabs scroll: the one that is open is brought into view.
+const tab = document.querySelector(".tabs [aria-current]");
+if (tab) tab.parentElement.scrollLeft = tab.offsetLeft - tab.parentElement.offsetLeft - 24;
+
 themeSwitch(document.querySelector("[data-theme-switch]"));
 menus();
 for (const block of document.querySelectorAll("[data-code]")) {

@@ -1,5 +1,5 @@
 // The playground: the form, the same call as code, Run and Cancel, and what comes of it.
-import { call, cancel, ended, ours, predict, signIn } from "./api.js";
+import { call, cancel, deploy, ended, predict, signIn } from "./api.js";
 import { codeBlock, copier, make, pageData, segments, toast } from "./dom.js";
 import { fileOf } from "./output.js";
 import { span } from "./format.js";
@@ -31,7 +31,10 @@ const veiled = (values) => Object.fromEntries(Object.entries(values).map(([name,
 const describe = () => ({ ...data, input: veiled(form.values()), gives: gives(data) });
 const refresh = () => { if (view !== "form") block.show(code(view, describe())); };
 
-segments(part("views"), [["form", "Form"], ["json", "JSON"], ...languages], (key) => {
+// With ?deployment=owner/name the form runs that deployment, whose own page says how to call it.
+const deployment = new URLSearchParams(location.search).get("deployment");
+const views = [["form", "Form"], ["json", "JSON"], ...(deployment ? [] : languages)];
+segments(part("views"), views, (key) => {
   view = key;
   part("form").hidden = key !== "form";
   part("code-view").hidden = key === "form";
@@ -116,7 +119,7 @@ async function start() {
   part("cancel").hidden = true;
   try {
     const input = await form.sent();
-    watch(await predict(data.latest ? `${data.model}:${data.version}` : data.version, input), input);
+    watch(await (deployment ? deploy(deployment, input) : predict(data.latest ? `${data.model}:${data.version}` : data.version, input)), input);
     part("cancel").hidden = false;
     if (matchMedia("(max-width: 959px)").matches) document.querySelector(".output-side").scrollIntoView({ behavior: "smooth" });
   } catch (error) {
@@ -145,19 +148,28 @@ part("reset").addEventListener("click", () => {
 });
 if (run && /Mac|iPhone|iPad/.test(navigator.platform)) run.querySelector("kbd").textContent = "⌘ ↵";
 
-// --- what it opens with: a prediction that is edited here, the default example, or the defaults
+// --- what it opens with: a prediction that is edited here, a shared one, an example, or the defaults
+
+async function given() {
+  const asked = new URLSearchParams(location.search);
+  const from = asked.get("from");
+  const shared = asked.get("shared");
+  const saved = asked.get("example");
+  if (shared) return call(`/shared/${encodeURIComponent(shared)}`);
+  if (from && data.account) return call(`/predictions/${encodeURIComponent(from)}`);
+  if (saved && data.account) return (await call(`/models/${data.model}/examples`)).results.find((one) => one.id === saved) ?? data.example;
+  return data.example;
+}
 
 async function open() {
-  const from = new URLSearchParams(location.search).get("from");
-  if (!data.account) return;
   try {
-    const given = from ? await call(`/predictions/${encodeURIComponent(from)}`) : (await call(`/models/${data.model}`)).default_example;
-    if (!given) return;
-    example = given.input ?? {};
+    const first = await given();
+    if (!first) return;
+    example = first.input ?? {};
     form.fill(example);
     refresh();
-    watchEnded(given);
-  } catch (error) { if (from) toast(error.message); }
+    watchEnded(first);
+  } catch (error) { toast(error.message); }
 }
 
 function watchEnded(given) {
@@ -169,4 +181,8 @@ function watchEnded(given) {
   estimate(given.metrics?.predict_time);
 }
 
+if (deployment) {
+  const link = make("a", { href: `/deployments/${deployment.split("/").map(encodeURIComponent).join("/")}` }, deployment);
+  document.querySelector(".playground").before(make("p", { class: "banner" }, "Runs the deployment ", link, "."));
+}
 open();

@@ -1,58 +1,54 @@
 // The page of a prediction: all of it, live while it runs.
 import { call, cancel, ended, predict, prediction as look } from "./api.js";
+import { dialogForm } from "./ask.js";
 import { button, copier, make, toast } from "./dom.js";
-import { ago, span } from "./format.js";
+import { deliveries } from "./deliveries.js";
 import { follow } from "./follow.js";
-import { fileOf, preview, tree } from "./output.js";
+import { facts, inputs, isTraining, pictureIn } from "./prediction-parts.js";
 import { Result } from "./result.js";
+import { Sharing } from "./sharing.js";
 
 const page = document.querySelector("[data-prediction]");
 const part = (name) => page.querySelector(`[data-${name}]`);
 const id = page.dataset.prediction;
+const reader = page.dataset.account;
 let following = null;
 
-function moment(text) {
-  return make("time", { dateTime: text, title: new Date(text).toLocaleString(), data: { ago: "" } }, ago(text));
+// Do it with the button off; what goes wrong is said.
+async function act(it, doing) {
+  it.disabled = true;
+  try { await doing(); } catch (error) { toast(error.message); it.disabled = false; }
 }
 
-function facts(one) {
-  const short = make("code", { title: one.version }, one.version.slice(0, 12));
-  const version = make("a", { href: `/${one.model}/versions/${one.version}` }, short);
-  const told = one.timeline ?? {};
-  const started = told.started_at ?? one.started_at;
-  const rows = [["Model", make("a", { href: `/${one.model}` }, one.model)], ["Version", version], one.deployment && ["Deployment", one.deployment],
-    ["Source", one.source === "web" ? "web" : "API"], one.hardware && ["Hardware", one.hardware], ["Created", moment(one.created_at)],
-    started && ["Queued", span(Date.parse(started) - Date.parse(one.created_at))],
-    one.metrics?.predict_time !== undefined && ["Ran", span(one.metrics.predict_time * 1000)],
-    one.metrics?.total_time !== undefined && ["Total", span(one.metrics.total_time * 1000)],
-    one.completed_at && ["Completed", moment(one.completed_at)], one.deadline && ["Deadline", moment(one.deadline)]];
-  return rows.filter(Boolean).map(([word, value]) => make("div", {}, make("dt", {}, word), make("dd", {}, value)));
-}
+const again = (one) => button("Run again", (event) => act(event.currentTarget, async () => {
+  location.href = `/p/${(await predict(`${one.model}:${one.version}`, one.input)).id}`;
+}));
 
-function inputs(input) {
-  const entries = Object.entries(input ?? {});
-  if (!entries.length) return [make("p", { class: "muted" }, "It was given no input.")];
-  const value = (one) => {
-    if (typeof one === "string" && !fileOf(one)) return [make("pre", {}, one)];
-    return one && typeof one === "object" && !Array.isArray(one) ? [tree(one)] : Array.isArray(one) && !one.some(fileOf) ? [make("code", {}, JSON.stringify(one))] : preview(one);
-  };
-  return [make("div", { class: "pane" }, make("dl", { class: "value-rows" }, ...entries.map(([name, one]) => make("div", {}, make("dt", {}, name), make("dd", {}, ...value(one))))))];
-}
+const stop = () => button("Cancel", (event) => act(event.currentTarget, async () => { await cancel(id); following.hurry(); }), { class: "button danger" });
 
-function actions(one, result) {
-  const again = button("Run again", async () => {
-    again.disabled = true;
-    try { location.href = `/p/${(await predict(`${one.model}:${one.version}`, one.input)).id}`; } catch (error) { toast(error.message); again.disabled = false; }
-  });
+const example = (one) => button("Save as example", () => {
+  const first = make("input", { type: "checkbox", name: "default" });
+  dialogForm({
+    title: "Save as example?", text: `It is shown with ${one.model} to whoever may see the model, and keeps its data.`, action: "Save",
+    fields: [make("label", { class: "choice-line" }, first, "Make it the default: the page of the model opens with it")],
+    submit: () => call(`/models/${one.model}/examples`, { method: "POST", body: { prediction: id, default: first.checked } }),
+  }).then((saved) => { if (saved) toast("Saved with the model"); });
+});
+
+const remove = (show) => button("Delete data", () => dialogForm({
+  title: "Delete its data now?", text: "Input, output, logs and output files go for good. That it ran, and for how long, stays.", action: "Delete", danger: true,
+  submit: async () => { const gone = await call(`/predictions/${id}/data`, { method: "DELETE" }); show(gone); return true; },
+}), { class: "button danger" });
+
+function actions(one, sharing, show) {
+  const edit = make("a", { class: "button", href: `/${one.model}/versions/${one.version}?from=${id}` }, "Edit in the playground");
+  if (isTraining(one)) return ended(one.status) ? [make("a", { class: "button", href: `/${one.model}/train` }, "Train again")] : [stop()];
+  if (!ended(one.status)) return [stop(), edit];
+  if (one.data_removed) return [];
   // Secrets come back masked: they have to be given again.
   const masked = Object.values(one.input ?? {}).flat().includes("**********");
-  const stop = button("Cancel", async () => {
-    stop.disabled = true;
-    try { await cancel(id); following.hurry(); } catch (error) { toast(error.message); stop.disabled = false; }
-  }, { class: "button danger" });
-  const edit = make("a", { class: "button", href: `/${one.model}/versions/${one.version}?from=${id}` }, "Edit in the playground");
-  if (!ended(one.status)) return [stop, edit];
-  return masked ? [edit] : [again, edit];
+  const mine = one.status === "succeeded" && one.model.startsWith(`${reader}/`);
+  return [!masked && again(one), edit, mine && example(one), sharing.button, remove(show)].filter(Boolean);
 }
 
 async function isText({ model, version }) {
@@ -73,20 +69,27 @@ async function open() {
     part("result").replaceChildren(make("div", { class: "empty" }, make("p", {}, error.status === 404 ? "Your account has no prediction with this id." : error.message)));
     return;
   }
-  const text = await isText(first);
-  const image = Object.values(first.input ?? {}).map(fileOf).filter((one) => one?.kind === "image");
-  const result = new Result(part("result"), { text, before: image.length === 1 ? image[0].address : undefined });
+  const training = isTraining(first);
+  const text = !training && await isText(first);
+  const result = new Result(part("result"), { text, before: training ? undefined : pictureIn(first) });
+  const sharing = new Sharing(part("sharing"), id);
   let shown = "";
   const show = (one) => {
+    const now = `${one.status} ${one.data_removed}`;
     trouble("");
     result.show(one);
     part("facts").replaceChildren(...facts(one));
-    if (shown !== one.status) part("actions").replaceChildren(...actions(one, result));
-    shown = one.status;
+    if (shown !== now) {
+      part("actions").replaceChildren(...actions(one, sharing, show));
+      part("input").replaceChildren(...inputs(one));
+      if (ended(one.status) && !training) sharing.look(!one.data_removed);
+    }
+    shown = now;
   };
-  part("input").replaceChildren(...inputs(first.input));
+  if (training) part("over").textContent = "Training";
   result.more.append(copier(() => location.href, "Copy the link"));
   show(first);
+  if (first.webhook) deliveries(part("deliveries"), id);
   if (!ended(first.status)) following = follow(first, { text, changed: show, said: (output) => result.say(output), lost: (error) => trouble(error.message) });
 }
 

@@ -38,7 +38,9 @@ export class Timeline {
     this.bar = make("div", { class: "timeline-bar", "aria-hidden": "true" });
     this.list = make("ul", { class: "timeline-words", "aria-label": "Timeline" });
     this.wait = make("p", { class: "waiting", hidden: true });
-    this.element = make("div", { class: "timeline" }, this.bar, this.list, this.wait);
+    this.steps = make("ol", { class: "timeline-steps" });
+    this.boot = make("details", { class: "timeline-boot", hidden: true }, make("summary", {}, "How the instance came up"), this.steps);
+    this.element = make("div", { class: "timeline" }, this.bar, this.list, this.wait, this.boot);
   }
 
   show(prediction, now = Date.now()) {
@@ -57,7 +59,18 @@ export class Timeline {
     });
     const first = prediction.timeline?.first_output_at;
     this.list.title = first ? `first output after ${span(Date.parse(first) - Date.parse(prediction.timeline.queued_at ?? prediction.created_at))}` : "";
+    this.#steps(prediction.timeline ?? {});
     this.wait.textContent = waiting(prediction);
     this.wait.hidden = !this.wait.textContent;
+  }
+
+  // Each step of the boot with how long it took since the one before.
+  #steps({ booting_at: begun, steps = [] }) {
+    const shape = JSON.stringify(steps);
+    if (shape === this.told) return;
+    this.told = shape;
+    const moments = [begun ?? steps[0]?.at, ...steps.map(({ at }) => at)].map((at) => Date.parse(at));
+    this.steps.replaceChildren(...steps.map(({ name }, index) => make("li", {}, `${name} `, make("b", {}, span(moments[index + 1] - moments[index])))));
+    this.boot.hidden = !steps.length;
   }
 }

@@ -1,0 +1,183 @@
+"""Ours: show a prediction to whoever has its link, and remove the data of one before its time."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Raw, UnsetType
+from starlette.requests import Request
+from starlette.responses import Response
+
+from mainspring.api.context import authenticate, context
+from mainspring.api.operation import Operation
+from mainspring.api.predictions import own_prediction, present
+from mainspring.api.rendering import PredictionReply
+from mainspring.api.timeline import Timeline
+from mainspring.api.wire import base_url, reply
+from mainspring.core.errors import Conflict, InvalidRequest, NotFound
+from mainspring.core.ids import rfc3339
+from mainspring.core.prediction import Prediction
+from mainspring.records.retention import Due, Retention
+from mainspring.records.sharing import Share, Shares
+from mainspring.services.eraser import erase
+
+
+class ShareReply(msgspec.Struct):
+    """How a prediction is shared; nulls when it is not."""
+
+    url: Annotated[str | None, Meta(description="A page for whoever has the link.")]
+    created_at: str | None
+
+
+class SharedReply(msgspec.Struct):
+    """A shared prediction, without what is its owner's business."""
+
+    id: str
+    model: str
+    version: str
+    input: Raw
+    output: Raw
+    logs: str
+    error: str | None
+    status: str
+    created_at: str
+    timeline: Timeline
+    data_removed: bool
+    started_at: str | UnsetType
+    completed_at: str | UnsetType
+    metrics: Raw | UnsetType
+
+
+async def share(request: Request) -> Response:
+    """POST /predictions/{id}/share: its link, made when there is none."""
+    prediction, ctx = await _own(request), context(request)
+    made = await Shares(ctx.database).add(prediction.id, rfc3339(ctx.now()))
+    if made is None:
+        raise Conflict("Only a prediction that has ended and has its data can be shared")
+    return reply(_render(request, made), 201)
+
+
+async def get_share(request: Request) -> Response:
+    """GET /predictions/{id}/share."""
+    prediction = await _own(request)
+    return reply(_render(request, await Shares(context(request).database).of(prediction.id)))
+
+
+async def end_share(request: Request) -> Response:
+    """DELETE /predictions/{id}/share: its link leads nowhere from now on."""
+    prediction = await _own(request)
+    if not await Shares(context(request).database).remove(prediction.id):
+        raise NotFound
+    return Response(status_code=204)
+
+
+async def get_shared(request: Request) -> Response:
+    """GET /shared/{capability}: for anybody."""
+    ctx = context(request)
+    found = await Shares(ctx.database).find(request.path_params["capability"])
+    prediction = await ctx.predictions.get(found.prediction) if found else None
+    if prediction is None:
+        raise NotFound
+    told = await present(request, prediction)
+    shared = SharedReply(
+        id=told.id,
+        model=told.model,
+        version=told.version,
+        input=told.input,
+        output=told.output,
+        logs=told.logs,
+        error=told.error,
+        status=told.status,
+        created_at=told.created_at,
+        timeline=told.timeline,
+        data_removed=bool(prediction.data_removed),
+        started_at=told.started_at,
+        completed_at=told.completed_at,
+        metrics=told.metrics,
+    )
+    return reply(shared, headers={"Cache-Control": "no-store", "X-Robots-Tag": "noindex"})
+
+
+async def delete_data(request: Request) -> Response:
+    """DELETE /predictions/{id}/data: input, output, logs and output files, now; its link ends as well."""
+    prediction, ctx = await _own(request), context(request)
+    if not prediction.status.terminal:
+        raise Conflict("The prediction has not ended; cancel it first")
+    if await ctx.discovery.examples.shows(prediction.id):
+        raise Conflict("The prediction is shown as an example of a model; take it back there first")
+    await Shares(ctx.database).remove(prediction.id)
+    await erase([Due(prediction.id, prediction.output)], ctx.objects, Retention(ctx.database))
+    return reply(await present(request, await ctx.predictions.get(prediction.id) or prediction))
+
+
+async def _own(request: Request) -> Prediction:
+    account = await authenticate(request)
+    prediction = await own_prediction(request, account, request.path_params["prediction_id"])
+    if prediction.kind != "prediction":
+        raise InvalidRequest(
+            "This is a training: it can't be shared, and its data goes with the version it made."
+        )
+    return prediction
+
+
+def _render(request: Request, share: Share | None) -> ShareReply:
+    if share is None:
+        return ShareReply(None, None)
+    return ShareReply(f"{base_url(request)}/s/{share.capability}", share.created_at)
+
+
+operations = [
+    Operation(
+        method="POST",
+        path="/predictions/{prediction_id}/share",
+        handler=share,
+        id="predictions.share.create",
+        summary="Make a link by which anybody may see a prediction",
+        reply=ShareReply,
+        success=201,
+        faults=(400, 404, 409),
+        ours=True,
+    ),
+    Operation(
+        method="GET",
+        path="/predictions/{prediction_id}/share",
+        handler=get_share,
+        id="predictions.share.get",
+        summary="Whether a prediction is shared",
+        reply=ShareReply,
+        faults=(400, 404),
+        ours=True,
+    ),
+    Operation(
+        method="DELETE",
+        path="/predictions/{prediction_id}/share",
+        handler=end_share,
+        id="predictions.share.delete",
+        summary="Share a prediction no more",
+        success=204,
+        faults=(400, 404),
+        ours=True,
+    ),
+    Operation(
+        method="GET",
+        path="/shared/{capability}",
+        handler=get_shared,
+        id="shared.get",
+        summary="A shared prediction, for whoever has its link",
+        reply=SharedReply,
+        faults=(404,),
+        open=True,
+        ours=True,
+    ),
+    Operation(
+        method="DELETE",
+        path="/predictions/{prediction_id}/data",
+        handler=delete_data,
+        id="predictions.data.delete",
+        summary="Remove a prediction's input, output, logs and files now",
+        reply=PredictionReply,
+        faults=(400, 404, 409),
+        ours=True,
+    ),
+]
