@@ -84,7 +84,7 @@ async def test_the_boot_is_told_while_it_goes_on(open_house: Open) -> None:
 async def test_a_line_is_estimated_from_what_ran_before(open_house: Open) -> None:
     cog = FakeCog()
     house = await open_house(make=lambda spec: cog)
-    model = await house.add_model()
+    model = await house.add_model(max_instances=1)
     cog.gate.clear()
     slow = await house.create(model)
     await house.until(slow, "processing")

@@ -12,14 +12,14 @@ from starlette.responses import Response
 from mainspring.api.context import authenticate, context
 from mainspring.api.operation import Operation
 from mainspring.api.predictions import own_prediction, present
-from mainspring.api.rendering import PredictionReply
-from mainspring.api.timeline import Timeline
 from mainspring.api.wire import base_url, reply
 from mainspring.core.errors import Conflict, InvalidRequest, NotFound
 from mainspring.core.ids import rfc3339
 from mainspring.core.prediction import Prediction
+from mainspring.records.rendering import PredictionReply
 from mainspring.records.retention import Due, Retention
 from mainspring.records.sharing import Share, Shares
+from mainspring.records.timeline import Timeline
 from mainspring.services.eraser import erase
 
 

@@ -11,10 +11,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from mainspring.api.predictions import present
-from mainspring.api.rendering import PredictionReply
 from mainspring.core.durations import tell_retention
 from mainspring.core.schema import Schema
 from mainspring.records.catalog import Model, Version
+from mainspring.records.rendering import PredictionReply
 from mainspring.web.addresses import addresses
 from mainspring.web.differences import Side, differences
 from mainspring.web.inputs import input_rows, output_rows, output_schema, output_type
