@@ -26,7 +26,8 @@ from mainspring.core.hardware import offered
 from mainspring.database.hints import Hints
 from mainspring.database.sqlite import SqliteDatabase
 from mainspring.launchers import Launcher
-from mainspring.launchers.machine import capacity
+from mainspring.launchers.gpus import find_devices
+from mainspring.launchers.machine import Machine
 from mainspring.launchers.subprocess import SubprocessLauncher
 from mainspring.listeners import also_ipv6, bind, serving_on
 from mainspring.objects.disk import DiskObjects
@@ -112,7 +113,8 @@ class Platform:
         self.files = Files(self.database)
         self.deployments = Deployments(self.database)
         self.discovery = Discovery(self.database)
-        self.machine = capacity()
+        self.computer = Machine(find_devices(settings.gpus))
+        self.machine = self.computer.capacity()
         self.deliveries = Deliveries(self.database)
         self.signing = Signing(self.database, self.vault)
         self.renderer = Renderer(self.vault, self.catalog, self.feed, self.predictions)
@@ -206,6 +208,7 @@ class Platform:
             deployments=self.deployments,
             hardware=offered(self.settings.hardware, self.machine),
             discovery=self.discovery,
+            machine=self.computer,
             builder=self.builder,
             limits=Limits(self.settings.create_limit, self.settings.call_limit),
             answers=self.answers,

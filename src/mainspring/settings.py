@@ -56,6 +56,10 @@ class Settings:
     call_limit: int = _doc(3_000, "Other calls that an account may make in a minute; 0 is no limit.")
     instance_cpus: float = _doc(0.5, "Cores that one instance is taken to need.")
     instance_threads: int = _doc(0, "Threads that one instance computes with; 0 is half of the cores.")
+    gpus: str = _doc(
+        "auto",
+        "GPUs for models: auto (what NVML finds), off, or like 2x24: simulated ones of 24 GiB, for trials.",
+    )
     cancel_grace_s: float = _doc(
         10.0, "How long a canceled prediction may go on before its instance is ended."
     )

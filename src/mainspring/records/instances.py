@@ -17,8 +17,9 @@ from mainspring.database import Database, Row, Statement
 class Instance:
     """One copy of a version on this machine. hardware: SKU; devices: GPU indexes.
 
-    memory: bytes set aside for it; cpus: cores, None for what the settings say. reason says why it went, fault why
-    it never got ready, if that is the model's doing. steps: JSON array of {name, at}, how it came up so far.
+    memory: bytes set aside for it, gpu_memory: on each of its devices, 0 for all of it; the used ones as measured last.
+    cpus: cores, None for what the settings say. cause says why it was booted, reason why it went, fault why it never
+    got ready, if that is the model's doing. steps: JSON array of {name, at}, how it came up so far.
     """
 
     id: str
@@ -42,6 +43,10 @@ class Instance:
     cpus: float | None = None
     fault: str | None = None
     steps: str = "[]"
+    gpu_memory: int = 0
+    memory_used: int | None = None
+    gpu_memory_used: int | None = None
+    cause: str | None = None
 
 
 _COLUMNS = tuple(f.name for f in fields(Instance))
@@ -74,6 +79,8 @@ FAILED = """
 FAULT = f"""
     SELECT {_ALL} FROM instances WHERE state = 'ended' AND fault IS NOT NULL AND queue = :queue
     ORDER BY ended_at DESC LIMIT 1"""
+GET = f"SELECT {_ALL} FROM instances WHERE id = :id"
+ENDED = f"SELECT {_ALL} FROM instances WHERE state = 'ended' ORDER BY ended_at DESC LIMIT :limit"
 PRUNE = "DELETE FROM instances WHERE state = 'ended' AND ended_at < :before"
 
 
@@ -95,6 +102,15 @@ class Instances:
     async def serving(self, queue: str) -> list[Instance]:
         """Every instance of a line that has not ended, oldest first."""
         return [_instance(row) for row in await self._database.fetch(SERVING, {"queue": queue})]
+
+    async def get(self, instance_id: str) -> Instance | None:
+        """The instance, in whatever state."""
+        row = await self._database.fetch_one(GET, {"id": instance_id})
+        return _instance(row) if row else None
+
+    async def ended(self, limit: int) -> list[Instance]:
+        """Those that ended last, newest first."""
+        return [_instance(row) for row in await self._database.fetch(ENDED, {"limit": limit})]
 
     async def launched(
         self, instance_id: str, address: str, pid: int, pid_started_at: int, steps: str = "[]"
