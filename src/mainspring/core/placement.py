@@ -79,7 +79,8 @@ def impossible(need: Need, capacity: Capacity) -> str | None:
         return f"it needs {need.gpus} GPU, this machine has {capacity.gpus or 'none'}"
     largest = sorted((d.memory for d in capacity.all_devices), reverse=True)[: need.gpus]
     if largest and 0 < min(largest) < need.gpu_memory:
-        return f"it needs {need.gpu_memory >> 20} MiB on each of {need.gpus} GPU, this machine's have {min(largest) >> 20}"
+        of = f"{need.gpu_memory >> 20} MiB on each of {need.gpus} GPU"
+        return f"it needs {of}, this machine has {min(largest) >> 20} MiB"
     if need.memory > capacity.memory:
         return f"it needs {need.memory >> 20} MiB of memory, this machine has {capacity.memory >> 20} MiB for models"
     if need.cpus > capacity.cpus:

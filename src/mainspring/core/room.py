@@ -1,9 +1,9 @@
 """Who has to make room for whom: a pure decision, fair over time.
 
 An idle instance goes when somebody wants its room, but not before it has been there as long as its boot took: so at
-most half of the time goes into boots. One that works, or whose own line waits, is drained for a line that has no instance
-at all and is starved; it has been there for twice its boot by then. What a hungrier line waits for is its claim: nobody
-else gets in there. A line's hunger begins anew when its last instance went, so lines take turns.
+most half of the time goes into boots. One that works, or whose own line waits, is drained for a line that has no
+instance at all and is starved; it has been there for twice its boot by then. What a hungrier line waits for is its
+claim: nobody else gets in there. A line's hunger begins anew when its last instance went, so lines take turns.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def _claim(seeker: Seeker, capacity: Capacity, residents: Sequence[Resident]) ->
 def _future(
     seeker: Seeker, capacity: Capacity, tenants: Sequence[Tenant], claims: Sequence[Resident]
 ) -> Resident | None:
-    """For a starved line, the room that it gets once those who hold it may be sent away: so that nobody else moves in."""
+    """For a starved line, the room that it gets once those in it may be sent away: so that nobody else moves in."""
     if not seeker.first or seeker.hungry_s < STARVED_S:
         return None
     in_time = (replace(t, kept=True) if t.queue == seeker.queue else t for t in tenants)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -107,6 +108,17 @@ def find_devices(described: str) -> Devices:
     if not any(os.path.exists(path) for path in _DRIVERS):
         return Simulated(())
     return Nvml(os.environ.get("CUDA_VISIBLE_DEVICES"))
+
+
+def device_files(indexes: Iterable[int]) -> list[str]:
+    """The device files of GPUs: in a container that has some of a machine's, their numbers are not their indexes."""
+    minors = _minors()
+    return [f"/dev/nvidia{minors.get(index, index)}" for index in indexes]
+
+
+@functools.cache
+def _minors() -> dict[int, int]:
+    return {gpu.index: gpu.minor for gpu in find_devices("auto").read() if gpu.minor is not None}
 
 
 def _read(index: int, handle: Any) -> Gpu:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mainspring.core.placement import Capacity
-from mainspring.launchers.gpus import Devices, Gpu, find_devices
+from mainspring.core.placement import Capacity, Device
+from mainspring.launchers.gpus import Devices, Gpu, Simulated, find_devices
+from mainspring.launchers.processes import Process, processes
 
 _FOR_MODELS = 0.9
 _PROC = Path("/proc")
@@ -25,15 +27,31 @@ class Reading:
 
 
 class Machine:
-    """This machine. devices: its GPUs."""
+    """This machine. devices: its GPUs. taken: bytes of each that others than our instances hold, by index."""
 
     def __init__(self, devices: Devices | None = None) -> None:
         self._devices = devices or find_devices("auto")
+        self._found: tuple[Gpu, ...] = ()
+        self.taken: Mapping[int, int] = {}
 
     def capacity(self) -> Capacity:
-        """Cores that this process may use, nine tenths of the memory, and the GPUs."""
-        gpus = self._devices.read()
-        return Capacity(cpus=_cores(), memory=int(_memory() * _FOR_MODELS), gpus=len(gpus))
+        """Cores that this process may use, nine tenths of the memory, and the GPUs as they were found first."""
+        self._found = self._found or self._devices.read()
+        devices = tuple(Device(gpu.index, gpu.memory, self.taken.get(gpu.index, 0)) for gpu in self._found)
+        return Capacity(_cores(), int(_memory() * _FOR_MODELS), len(devices), devices)
+
+    @property
+    def real_gpus(self) -> int:
+        """How many GPUs are there that code can run on."""
+        return 0 if isinstance(self._devices, Simulated) else self.capacity().gpus
+
+    def gpus(self) -> tuple[Gpu, ...]:
+        """The GPUs as they are now."""
+        return self._devices.read()
+
+    def processes(self) -> Iterable[Process]:
+        """Every process that can be seen."""
+        return processes()
 
     def read(self) -> Reading:
         """How it is now; takes some milliseconds with GPUs."""

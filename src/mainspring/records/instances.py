@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from statistics import median
 from typing import Any
 
+from mainspring.core.ids import parse_time
 from mainspring.database import Database, Row, Statement
 
 
@@ -81,6 +83,12 @@ FAULT = f"""
     ORDER BY ended_at DESC LIMIT 1"""
 GET = f"SELECT {_ALL} FROM instances WHERE id = :id"
 ENDED = f"SELECT {_ALL} FROM instances WHERE state = 'ended' ORDER BY ended_at DESC LIMIT :limit"
+DEPARTED = """
+    SELECT queue, max(ended_at) AS at FROM instances
+    WHERE state = 'ended' AND ready_at IS NOT NULL AND ended_at > :since GROUP BY queue"""
+BOOTS = """
+    SELECT model, version, created_at, ready_at FROM instances WHERE ready_at IS NOT NULL
+    ORDER BY created_at DESC LIMIT 500"""
 PRUNE = "DELETE FROM instances WHERE state = 'ended' AND ended_at < :before"
 
 
@@ -151,6 +159,18 @@ class Instances:
     async def failed(self, since: str) -> dict[str, str]:
         """When an instance last failed to get ready, by queue."""
         return {row["queue"]: row["at"] for row in await self._database.fetch(FAILED, {"since": since})}
+
+    async def departed(self, since: str) -> dict[str, str]:
+        """When an instance that had been ready ended last, by queue."""
+        return {row["queue"]: row["at"] for row in await self._database.fetch(DEPARTED, {"since": since})}
+
+    async def boots(self) -> dict[tuple[str, str], float]:
+        """Seconds that the newest boots took, by model and version: the median of up to five."""
+        found: dict[tuple[str, str], list[float]] = {}
+        for row in await self._database.fetch(BOOTS):
+            took = parse_time(row["ready_at"]) - parse_time(row["created_at"])
+            found.setdefault((row["model"], row["version"]), []).append(took.total_seconds())
+        return {which: median(seconds[:5]) for which, seconds in found.items()}
 
     async def prune(self, before: str) -> None:
         """Forget instances that ended before a time."""

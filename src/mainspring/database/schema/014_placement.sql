@@ -20,3 +20,4 @@ CREATE TABLE footprints (
     measured_at TEXT NOT NULL,
     PRIMARY KEY (model, version, kind)
 );
+CREATE INDEX instances_by_end ON instances (ended_at) WHERE state = 'ended';
