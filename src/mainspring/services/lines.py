@@ -87,7 +87,7 @@ class Lines:
         footprint = await self._footprints.get(queue.model, queue.version, kind)
         if queue.deployment is None:
             hardware = self._settings.hardware.get(model.hardware)
-            gpus = max(int(version.gpu), hardware.gpus if hardware else 0)
+            gpus = max(int(version.gpu), hardware.gpus if hardware else 0, model.gpus or 0)
             need = self._need(hardware, model, gpus, footprint)
             policy = self._of_model(model, version)
             if queue.training is not None:
@@ -99,6 +99,7 @@ class Lines:
             return None
         hardware = self._settings.hardware.get(release.hardware)
         gpus = hardware.gpus if hardware else int(version.gpu)
+        gpus = gpus and max(gpus, model.gpus or 0)
         need = self._need(hardware, model, gpus, footprint)
         policy = self._of_release(deployment, release, version, model, busy)
         return Wanted(queue, version, release.hardware, need, policy)
@@ -153,7 +154,7 @@ class Lines:
             model.instance_memory or 0, measured.memory if measured else 0, _SPARE_MEMORY, most.memory
         )
         memory = memory or (hardware.memory if hardware else 0) or given.instance_memory
-        gpus = (max(gpus, model.gpus or 0) if gpus else 0) if most.gpus else 0
+        gpus = gpus if most.gpus else 0
         shared = 0
         if gpus and given.share_gpus:
             largest = max(d.memory for d in most.all_devices)
