@@ -26,7 +26,8 @@ from mainspring.core.hardware import offered
 from mainspring.database.hints import Hints
 from mainspring.database.sqlite import SqliteDatabase
 from mainspring.launchers import Launcher
-from mainspring.launchers.machine import capacity
+from mainspring.launchers.gpus import find_devices
+from mainspring.launchers.machine import Machine
 from mainspring.launchers.subprocess import SubprocessLauncher
 from mainspring.listeners import also_ipv6, bind, serving_on
 from mainspring.objects.disk import DiskObjects
@@ -38,6 +39,7 @@ from mainspring.records.deployments import Deployments
 from mainspring.records.discovery import Discovery
 from mainspring.records.feed import Feed
 from mainspring.records.files import Files
+from mainspring.records.footprints import Footprints
 from mainspring.records.instances import Instances
 from mainspring.records.predictions import Predictions
 from mainspring.records.rendering import Renderer
@@ -53,6 +55,7 @@ from mainspring.services.curator import put_collections
 from mainspring.services.director import Director
 from mainspring.services.eraser import Eraser
 from mainspring.services.fetch import Fetcher
+from mainspring.services.gauge import Gauge
 from mainspring.services.inputs import Inputs
 from mainspring.services.janitor import Janitor
 from mainspring.services.lines import Lines
@@ -109,10 +112,12 @@ class Platform:
         self.catalog = Catalog(self.database)
         self.predictions = Predictions(self.database)
         self.instances = Instances(self.database)
+        self.footprints = Footprints(self.database)
         self.files = Files(self.database)
         self.deployments = Deployments(self.database)
         self.discovery = Discovery(self.database)
-        self.machine = capacity()
+        self.computer = Machine(find_devices(settings.gpus))
+        self.machine = self.computer.capacity()
         self.deliveries = Deliveries(self.database)
         self.signing = Signing(self.database, self.vault)
         self.renderer = Renderer(self.vault, self.catalog, self.feed, self.predictions)
@@ -122,7 +127,7 @@ class Platform:
             settings=settings,
             catalog=self.catalog,
             now=now,
-            gpus=self.machine.gpus,
+            gpus=self.computer.real_gpus,
             fenced=launcher.fenced,
         )
         self.scribe = Scribe(self.predictions, self.hints, now)
@@ -145,13 +150,17 @@ class Platform:
         self.director = Director(desk)
         self.autoscaler = Autoscaler(
             settings=settings,
-            capacity=self.machine,
+            capacity=self.computer.capacity,
             hints=self.hints,
             feed=self.feed,
-            lines=Lines(settings, self.machine, self.catalog, self.deployments),
+            lines=Lines(settings, self.machine, self.catalog, self.deployments, self.footprints),
             predictions=self.predictions,
             instances=self.instances,
+            footprints=self.footprints,
             now=now,
+        )
+        self.gauge = Gauge(
+            machine=self.computer, instances=self.instances, footprints=self.footprints, now=now
         )
         self.rollouts = Rollouts(
             settings=settings,
@@ -206,6 +215,7 @@ class Platform:
             deployments=self.deployments,
             hardware=offered(self.settings.hardware, self.machine),
             discovery=self.discovery,
+            machine=self.computer,
             builder=self.builder,
             limits=Limits(self.settings.create_limit, self.settings.call_limit),
             answers=self.answers,
@@ -239,7 +249,7 @@ class Platform:
         await self.weights.clear_up()
         for loop in (
             *(self.scribe, self.autoscaler, self.rollouts, self.director, self.janitor),
-            *(self.weights, self.eraser, self.webhooks),
+            *(self.weights, self.eraser, self.webhooks, self.gauge),
         ):
             self._loops.append(asyncio.create_task(supervise(loop, self.hints), name=type(loop).__name__))
 

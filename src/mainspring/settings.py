@@ -55,12 +55,22 @@ class Settings:
     create_limit: int = _doc(600, "Predictions that an account may create in a minute; 0 is no limit.")
     call_limit: int = _doc(3_000, "Other calls that an account may make in a minute; 0 is no limit.")
     instance_cpus: float = _doc(0.5, "Cores that one instance is taken to need.")
-    instance_threads: int = _doc(0, "Threads that one instance computes with; 0 is half of the cores.")
+    instance_threads: int = _doc(
+        0, "Threads that one instance computes with; 0 is its share of the cores, at most half of them."
+    )
+    share_gpus: bool = _doc(
+        True, "Put several instances on one GPU, as far as the memory that they are known to take fits."
+    )
+    gpus: str = _doc(
+        "auto",
+        "GPUs for models: auto (what NVML finds), off, or like 2x24: simulated ones of 24 GiB, for trials.",
+    )
     cancel_grace_s: float = _doc(
         10.0, "How long a canceled prediction may go on before its instance is ended."
     )
     instance_memory: int = _doc(
-        1 << 30, "Memory that one instance is taken to need, unless its model says otherwise."
+        1 << 30,
+        "Memory that one instance is taken to need, until its version was measured or its model says so.",
     )
     max_upload: int = _doc(100 << 20, "Largest file that the files API takes.")
     max_download: int = _doc(1 << 30, "Largest file that an input may name by URL.")

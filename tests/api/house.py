@@ -20,6 +20,8 @@ from mainspring.core.ids import rfc3339
 from mainspring.core.placement import Capacity
 from mainspring.database.hints import Hints
 from mainspring.database.sqlite import SqliteDatabase
+from mainspring.launchers.gpus import find_devices
+from mainspring.launchers.machine import Machine
 from mainspring.objects.disk import DiskObjects
 from mainspring.records.accounts import Accounts
 from mainspring.records.answers import Answers
@@ -113,6 +115,7 @@ async def open_house(root: Path, settings: Settings, *, fresh: bool = True) -> A
         deployments=Deployments(database),
         hardware=offered(settings.hardware, Capacity(cpus=2, memory=1 << 33, gpus=1)),
         discovery=Discovery(database),
+        machine=Machine(find_devices("1x24")),
         builder=Builder(settings=settings, catalog=catalog, now=now, gpus=0),
         answers=Answers(database),
         limits=Limits(settings.create_limit, settings.call_limit, lambda: passed[0]),

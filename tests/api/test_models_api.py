@@ -106,6 +106,7 @@ async def test_a_model_has_every_key_that_clients_read(house: House, ada: httpx.
         "latest_version": None,
         "created_at": rfc3339(START),
         "scaling": {"min_instances": 0, "max_instances": None, "idle_timeout": None},
+        "resources": {"memory": None, "gpu_memory": None, "gpus": None},
         "retention": None,
     }
 
@@ -188,6 +189,9 @@ async def test_update_changes_what_is_given(house: House, ada: httpx.AsyncClient
         ({"scaling": {"min_instances": 3, "max_instances": 2}}, 400),
         ({"scaling": {"idle_timeout": -1}}, 400),
         ({"scaling": {"speed": 1}}, 422),
+        ({"resources": {"memory": -1}}, 400),
+        ({"resources": {"gpus": 65}}, 400),
+        ({"resources": {"gpu_memory": "much"}}, 422),
         ({"license_url": "ftp://x"}, 400),
         ({"visibility": None}, 422),
         ({"hardware": "gpu-h100-8x"}, 400),
@@ -262,3 +266,12 @@ async def test_tokens_are_made_listed_and_disabled(
     assert (await ada.get("/account", headers=mine)).status_code == 401
     assert (await ada.delete(f"/tokens/{token_id}")).status_code == 404
     assert (await ada.post("/tokens", json={"name": "x" * 101})).status_code == 422
+
+
+async def test_what_an_instance_takes_is_said_and_taken_back(house: House, ada: httpx.AsyncClient) -> None:
+    await house.model()
+    said = {"memory": 3_000, "gpu_memory": 8_000, "gpus": 2}
+    changed = await ada.patch("/models/ada/hello", json={"resources": said})
+    assert changed.json()["resources"] == said
+    changed = await ada.patch("/models/ada/hello", json={"resources": {"gpu_memory": None, "gpus": 0}})
+    assert changed.json()["resources"] == {"memory": 3_000, "gpu_memory": None, "gpus": None}

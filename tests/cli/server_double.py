@@ -47,6 +47,7 @@ class Double:
     files: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     push_lines: list[dict[str, Any]] = field(default_factory=list)
     models: list[dict[str, Any]] = field(default_factory=list)
+    instances: list[dict[str, Any]] = field(default_factory=list)
     refusal: tuple[int, dict[str, Any]] | None = None
     created: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     uploads: list[tuple[str, str, bytes]] = field(default_factory=list)
@@ -67,6 +68,7 @@ class Double:
         route = Route
         return [
             route("/v1/account", self.account, methods=["GET", "PATCH"]),
+            route("/v1/fleet", self.fleet),
             route("/v1/models", self.list_models, methods=["GET", "POST"]),
             route("/v1/models/{owner}/{name}", self.model, methods=["GET", "PATCH"]),
             route("/v1/models/{owner}/{name}/versions/{version}", self.version),
@@ -93,6 +95,9 @@ class Double:
             }
             return JSONResponse(said, 401, media_type="application/problem+json")
         return None
+
+    async def fleet(self, request: Request) -> Response:
+        return JSONResponse({"instances": self.instances})
 
     async def account(self, request: Request) -> Response:
         body = {"type": "user", "username": "ada", "name": "ada", "retention": "2h"}

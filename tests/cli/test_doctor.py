@@ -88,3 +88,19 @@ def test_uv_that_is_missing_is_bad(
     found = findings(cli("doctor", "--plain", "--config", str(settings)))
     assert found["uv"][0] == "bad"
     assert found["git"][0] == "warn"
+
+
+def test_each_gpu_is_told_with_what_is_on_it(server: Double, cli: Cli, settings: Path) -> None:
+    settings.write_text(f'{settings.read_text()}gpus = "2x24"\n')
+    room = {"reserved": 8 << 30, "used": 6 << 30}
+    server.instances.append({"model": "acme/hello", "state": "ready", "devices": [1], "gpu_memory": room})
+    found = findings(cli("doctor", "--plain", "--config", str(settings)))
+    assert found["GPUs"][1] == "simulated, nothing can run on them; 2 with 48 GiB in all"
+    assert found["GPU 0"][1] == "Simulated GPU, 0.0 of 24.0 GiB used"
+    assert found["GPU 1"][1] == "Simulated GPU, 0.0 of 24.0 GiB used, acme/hello ready 6.0 GiB"
+
+
+def test_a_wrong_word_for_gpus_is_bad(cli: Cli, settings: Path) -> None:
+    settings.write_text(f'{settings.read_text()}gpus = "some"\n')
+    found = findings(cli("doctor", "--plain", "--config", str(settings)))
+    assert (found["GPUs"][0], found["GPUs"][2]) == ("bad", "set gpus to auto")

@@ -97,5 +97,10 @@ def test_models_are_listed_over_all_pages_shown_and_set(server: Double, cli: Cli
     assert server.changed == [
         ("PATCH", "/v1/models/acme/hello", {"visibility": "public", "scaling": {"min_instances": 0}})
     ]
+    done = cli("model", "set", "acme/hello", "--gpu-memory", "12GB", "--gpus", "2", "--memory", "0")
+    assert done.exit_code == 0
+    taken = {"memory": 0, "gpu_memory": 12_000_000_000, "gpus": 2}
+    assert server.changed[1:] == [("PATCH", "/v1/models/acme/hello", {"resources": taken})]
+    assert cli("model", "set", "acme/hello", "--memory", "much").exit_code == 2
     assert cli("model", "set", "acme/hello").exit_code == 1
     assert cli("model", "set", "acme/hello", "--visibility", "secret").exit_code == 1

@@ -115,6 +115,7 @@ async def test_a_model_sees_a_clean_environment(tmp_path: Path, monkeypatch: pyt
     assert "AWS_SECRET_ACCESS_KEY" not in seen
     assert (seen["MODEL_SAYS"], seen["OMP_NUM_THREADS"], seen["MKL_NUM_THREADS"]) == ("hi", "3", "1")
     assert (seen["https_proxy"], seen["CUDA_VISIBLE_DEVICES"]) == ("http://proxy:1", "")
+    assert (seen["OMP_WAIT_POLICY"], seen["RAYON_NUM_THREADS"]) == ("PASSIVE", "1")
     assert seen["PATH"].startswith(str(ENVIRONMENT / "bin"))
     assert seen["MAINSPRING_PREDICTOR"] == "predict.py:Predictor"
 

@@ -62,7 +62,7 @@ class House:
         """A model with one version."""
         now = rfc3339(self.platform.janitor._now())
         await self.platform.catalog.create_model(
-            Model(owner="me", name=name, visibility="public", hardware="cpu", created_at=now, **more)
+            Model(owner="me", name=name, visibility="public", created_at=now, **{"hardware": "cpu"} | more)
         )
         version = Version(
             model=f"me/{name}",

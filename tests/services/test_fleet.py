@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 from tests.services.conftest import House, Open, eventually, gated
 
@@ -71,3 +72,30 @@ async def test_a_restart_ends_what_was_left_and_runs_it_again(open_house: Open) 
     later = await open_house()
     assert later.launcher.reaped == [left.pid]
     assert (await later.until(made, "succeeded"))["output"] == "hi"
+
+
+async def test_models_that_fit_share_a_gpu_and_others_wait_for_room(open_house: Open) -> None:
+    gib = 1 << 30
+    house = await open_house(gpus="2x24", instance_cpus=0.1)
+    models = {"a": 10, "b": 10, "c": 20, "d": 20}
+    for name, size in models.items():
+        path = await house.add_model(name, gpus=1, gpu_memory=size * gib, hardware="gpu")
+        assert (await house.create(path, wait=True))["status"] == "succeeded"
+    assert [spec.devices for spec in house.launcher.launches][:3] == [(0,), (0,), (1,)]
+    assert len(house.launcher.terminated) >= 1
+    assert {spec.threads for spec in house.launcher.launches} <= set(range(1, 1 + (os.cpu_count() or 1)))
+    fleet = (await house.http.get("/fleet")).json()
+    assert fleet["instances"][-1]["model"] == "me/d"
+    assert fleet["instances"][-1]["gpu_memory"]["reserved"] == 20 * gib
+    assert fleet["instances"][-1]["cause"].startswith("1 waiting")
+    assert fleet["ended"][0]["reason"] == "room for me/d"
+    assert all(gpu["memory_reserved"] <= gpu["memory_total"] for gpu in fleet["machine"]["gpus"])
+
+
+async def test_a_model_for_two_gpus_gets_both_and_four_are_too_many(open_house: Open) -> None:
+    house = await open_house(gpus="2x80")
+    two = await house.add_model("two", hardware="gpu-h100-2x")
+    assert (await house.create(two, wait=True))["status"] == "succeeded"
+    assert house.launcher.launches[0].devices == (0, 1)
+    four = await house.create(await house.add_model("four", hardware="gpu-h100-4x"), wait=True)
+    assert "it needs 4 GPU, this machine has 2" in four["error"]

@@ -18,6 +18,7 @@ from mainspring.records.accounts import Accounts
 from mainspring.records.catalog import Catalog, Model, Version
 from mainspring.records.deployments import Deployments, Release
 from mainspring.records.feed import Feed
+from mainspring.records.footprints import Footprints
 from mainspring.records.instances import Instance, Instances
 from mainspring.records.predictions import Predictions
 from mainspring.services.autoscaler import Autoscaler
@@ -44,12 +45,13 @@ class World:
         machine = Capacity(cpus=64, memory=1 << 40, gpus=0)
         self.autoscaler = Autoscaler(
             settings=settings,
-            capacity=machine,
+            capacity=lambda: machine,
             hints=Hints(),
             feed=Feed(),
-            lines=Lines(settings, machine, self.catalog, self.deployments),
+            lines=Lines(settings, machine, self.catalog, self.deployments, Footprints(database)),
             predictions=self.predictions,
             instances=self.instances,
+            footprints=Footprints(database),
             now=lambda: self.now,
         )
         self.running: list[tuple[datetime, Prediction]] = []

@@ -15,6 +15,7 @@ from mainspring.core.errors import Forbidden, NotFound, Unauthenticated
 from mainspring.core.hardware import Hardware
 from mainspring.database import Database
 from mainspring.database.hints import Hints
+from mainspring.launchers.machine import Machine
 from mainspring.objects import Objects
 from mainspring.records.accounts import Account, Accounts
 from mainspring.records.answers import Answers
@@ -54,6 +55,7 @@ class Context:
     deployments: Deployments
     hardware: tuple[Hardware, ...]
     discovery: Discovery
+    machine: Machine
     builder: Builder
     answers: Answers
     limits: Limits

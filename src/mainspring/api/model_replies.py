@@ -11,6 +11,7 @@ from msgspec import Meta
 from starlette.requests import Request
 
 from mainspring.api.context import context
+from mainspring.api.resources import ResourcesReply, render_resources
 from mainspring.api.wire import base_url
 from mainspring.core.durations import tell_retention
 from mainspring.core.shapes import Link, Moment, VersionId, Visibility
@@ -61,6 +62,7 @@ class ModelReply(msgspec.Struct):
     latest_version: VersionReply | None
     created_at: Moment
     scaling: ScalingReply
+    resources: ResourcesReply
     retention: Annotated[str | None, Meta(description="How long data of its predictions is kept; ours.")]
 
 
@@ -92,6 +94,7 @@ async def render_model(request: Request, model: Model) -> ModelReply:
             max_instances=model.max_instances,
             idle_timeout=model.idle_timeout_s,
         ),
+        resources=render_resources(model),
         retention=tell_retention(model.retention_s),
     )
 

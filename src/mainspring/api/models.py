@@ -16,6 +16,7 @@ from mainspring.api.context import authenticate, context, operator
 from mainspring.api.model_replies import ModelReply, render_model
 from mainspring.api.operation import Operation
 from mainspring.api.repeating import Note, once
+from mainspring.api.resources import Resources, resource_changes
 from mainspring.api.retention import retention_asked
 from mainspring.api.wire import PAGE, Body, cursor, decode, page, query, read_body, reply
 from mainspring.core.catalog import name_fault
@@ -30,7 +31,7 @@ _MOST_BYTES = 4 << 20
 _URL = re.compile(r"https?://[^\s<>\"']{1,2000}", re.IGNORECASE)
 _MOST_INSTANCES = 1000
 _Text = str | None
-_ASIDE = ("scaling", "retention")
+_ASIDE = ("scaling", "resources", "retention")
 _COLUMNS = {"is_official": "official"}
 
 
@@ -69,7 +70,7 @@ class Scaling(Body):
 class ModelUpdateBody(Body):
     """What is to change of a model; what is left out stays.
 
-    visibility, hardware, cover_image_url, scaling, is_official and retention are ours.
+    visibility, hardware, cover_image_url, scaling, resources, is_official and retention are ours.
     retention: how long data of predictions is kept, like 24h; off for ever, null for no choice.
     """
 
@@ -83,6 +84,7 @@ class ModelUpdateBody(Body):
     visibility: Visibility | UnsetType = UNSET
     hardware: str | UnsetType = UNSET
     scaling: Scaling | UnsetType = UNSET
+    resources: Resources | UnsetType = UNSET
     retention: str | UnsetType | None = UNSET
     is_official: Annotated[bool | UnsetType, Meta(description="Only for the operator of the platform.")] = (
         UNSET
@@ -151,6 +153,10 @@ async def update(request: Request) -> Response:
     refuse({"visibility": visibility, "hardware": hardware, **_url_faults(changes)})
     if isinstance(body.scaling, Scaling):
         changes |= scaling_changes(body.scaling, model)
+    if isinstance(body.resources, Resources):
+        wishes, faults = resource_changes(body.resources)
+        refuse(faults)
+        changes |= wishes
     if body.retention is not UNSET:
         changes["retention_s"] = retention_asked(body.retention)
     updated = await context(request).catalog.update_model(model.owner, model.name, changes)

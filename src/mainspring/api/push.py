@@ -15,8 +15,9 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from mainspring.api.context import authenticate, context, own
-from mainspring.api.models import Scaling, scaling_changes
+from mainspring.api.models import Scaling, refuse, scaling_changes
 from mainspring.api.operation import Operation
+from mainspring.api.resources import Resources, resource_changes
 from mainspring.api.wire import Body, base_url, convert
 from mainspring.core.catalog import name_fault
 from mainspring.core.errors import BundleError, InvalidField, InvalidInput, TooLarge
@@ -34,6 +35,9 @@ class PushQuery(Body):
     min_instances: int | UnsetType = UNSET
     max_instances: int | UnsetType = UNSET
     idle_timeout: float | UnsetType = UNSET
+    memory: int | UnsetType = UNSET
+    gpu_memory: int | UnsetType = UNSET
+    gpus: int | UnsetType = UNSET
 
 
 async def push(request: Request) -> Response:
@@ -41,7 +45,7 @@ async def push(request: Request) -> Response:
 
     Lines: {"event":"progress","message"}, at the end {"event":"version","id","created","model","url"} or
     {"event":"error","detail"}. Query parameters set up the model: visibility, description, min_instances,
-    max_instances, idle_timeout.
+    max_instances, idle_timeout, memory, gpu_memory (bytes), gpus.
     """
     account = await authenticate(request)
     owner, name = request.path_params["owner"], request.path_params["name"]
@@ -118,7 +122,9 @@ async def _wishes(request: Request, owner: str, name: str) -> dict[str, Any]:
         model = Model(owner=owner, name=name, visibility="public", hardware="cpu", created_at="")
     scaling = Scaling(asked.min_instances, asked.max_instances, asked.idle_timeout)
     plain = {"visibility": asked.visibility, "description": asked.description}
-    return {k: v for k, v in plain.items() if v is not None} | scaling_changes(scaling, model)
+    resources, faults = resource_changes(Resources(asked.memory, asked.gpu_memory, asked.gpus))
+    refuse(faults)
+    return {k: v for k, v in plain.items() if v is not None} | scaling_changes(scaling, model) | resources
 
 
 operations = [

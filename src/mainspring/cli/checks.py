@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from mainspring.cli.gpus import gpu_findings
 from mainspring.cli.state import find_target
 from mainspring.cli.terminal import CliError
 from mainspring.settings import Settings
@@ -37,7 +38,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _uv()
     yield _processor()
     yield _memory(settings)
-    yield _gpus()
+    yield from gpu_findings(settings.gpus)
     yield _isolation()
     yield _disk(settings.data)
     serving, target = _server()
@@ -101,53 +102,6 @@ def _read_memory() -> tuple[int, int]:
     except (OSError, KeyError, ValueError):
         total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         return total, total
-
-
-def _gpus() -> Finding:
-    import pynvml
-
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError as error:
-        if not _nvidia_cards():
-            return Finding("ok", "GPUs", "none: models run on the processor")
-        fix = (
-            "install the NVIDIA driver (Debian: apt-get install nvidia-driver), load it, and check nvidia-smi"
-        )
-        return Finding("warn", "GPUs", f"an NVIDIA card without a working driver: {error}", fix)
-    try:
-        cards = [_card(pynvml.nvmlDeviceGetHandleByIndex(i)) for i in range(pynvml.nvmlDeviceGetCount())]
-        driver = _text(pynvml.nvmlSystemGetDriverVersion())
-    except pynvml.NVMLError as error:
-        return Finding(
-            "warn", "GPUs", f"NVML fails: {error}", "check nvidia-smi; after a driver update, restart"
-        )
-    finally:
-        pynvml.nvmlShutdown()
-    return Finding("ok", "GPUs", f"{', '.join(cards) or 'none'} (driver {driver})")
-
-
-def _card(handle: object) -> str:
-    import pynvml
-
-    memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
-    free, total = (int(size) / _GIB for size in (memory.free, memory.total))
-    return f"{_text(pynvml.nvmlDeviceGetName(handle))}, {free:.0f} of {total:.0f} GiB free"
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode() if isinstance(value, bytes) else value
-
-
-def _nvidia_cards() -> bool:
-    def read(file: Path) -> str:
-        try:
-            return file.read_text().strip()
-        except OSError:
-            return ""
-
-    devices = Path("/sys/bus/pci/devices").glob("*")
-    return any(read(d / "vendor") == "0x10de" and read(d / "class").startswith("0x03") for d in devices)
 
 
 def _isolation() -> Finding:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mainspring.cli.terminal import CliError, printable, result, stdout_console, tell
+from mainspring.cli.terminal import CliError, printable, result, size, stdout_console, tell
 
 app = typer.Typer(no_args_is_help=True, help="List models, show one, and change its settings.")
 ModelName = Annotated[str, typer.Argument(metavar="OWNER/NAME", help="The model.")]
@@ -61,7 +61,7 @@ def show_model(model: ModelName, as_json: AsJson = False) -> None:
     found = ask(lambda client: client.get(path))
     if as_json:
         return _print_json(found)
-    scaling = found.get("scaling") or {}
+    scaling = (found.get("scaling") or {}) | (found.get("resources") or {})
     shown = {
         name: found.get(name)
         for name in ("description", "visibility", "hardware", "run_count", "url", "retention")
@@ -109,6 +109,17 @@ def set_model(
         float | None,
         typer.Option(min=0, metavar="SECONDS", help="How long an instance without work is kept."),
     ] = None,
+    memory: Annotated[
+        int | None,
+        typer.Option(parser=size, metavar="SIZE", help="Memory of an instance, like 4GB; 0: as measured."),
+    ] = None,
+    gpu_memory: Annotated[
+        int | None,
+        typer.Option(
+            parser=size, metavar="SIZE", help="Memory that an instance takes on each of its GPUs, like 12GB."
+        ),
+    ] = None,
+    gpus: Annotated[int | None, typer.Option(min=0, help="GPUs of an instance.")] = None,
     retention: Annotated[
         str | None,
         typer.Option(
@@ -144,6 +155,9 @@ def set_model(
     changes: dict[str, Any] = {"visibility": visibility, "description": description, "hardware": hardware}
     changes["is_official"] = official
     changes["scaling"] = scaling or None
+    resources = {"memory": memory, "gpu_memory": gpu_memory, "gpus": gpus}
+    resources = {k: v for k, v in resources.items() if v is not None}
+    changes["resources"] = resources or None
     changes = {k: v for k, v in changes.items() if v is not None}
     if retention is not None:
         changes["retention"] = asked_retention(retention)
@@ -153,7 +167,7 @@ def set_model(
         )
     path = _path(model)
     ask(lambda client: client.call("PATCH", path, json=changes))
-    changed = {k: v for k, v in changes.items() if k != "scaling"} | scaling
+    changed = {k: v for k, v in changes.items() if k not in ("scaling", "resources")} | scaling | resources
     told = ", ".join(
         f"{k.replace('_', ' ')} is now {'default' if v is None else v}" for k, v in changed.items()
     )

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mainspring.cli.terminal import CliError, printable, result, stderr_console, tell
+from mainspring.cli.terminal import CliError, printable, result, size, stderr_console, tell
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -44,6 +44,17 @@ def push(
         float | None,
         typer.Option(min=0, metavar="SECONDS", help="How long an instance without work is kept."),
     ] = None,
+    memory: Annotated[
+        int | None,
+        typer.Option(parser=size, metavar="SIZE", help="Memory of an instance, like 4GB; 0: as measured."),
+    ] = None,
+    gpu_memory: Annotated[
+        int | None,
+        typer.Option(
+            parser=size, metavar="SIZE", help="Memory that an instance takes on each of its GPUs, like 12GB."
+        ),
+    ] = None,
+    gpus: Annotated[int | None, typer.Option(min=0, help="GPUs of an instance.")] = None,
 ) -> None:
     """Push a Cog project: a new version of a model, built by the server, without Docker.
 
@@ -64,7 +75,7 @@ def push(
         "min_instances": min_instances,
         "max_instances": max_instances,
     }
-    options |= {"idle_timeout": idle_timeout}
+    options |= {"idle_timeout": idle_timeout, "memory": memory, "gpu_memory": gpu_memory, "gpus": gpus}
     if private is not None:
         options["visibility"] = "private" if private else "public"
     query = {name: str(value) for name, value in options.items() if value is not None}

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from mainspring.launchers import LaunchSpec
+from mainspring.launchers.gpus import device_files
 
 BOOT = Path(__file__).with_name("inside") / "boot.py"
 
@@ -215,4 +216,4 @@ def fence(
 def _gpu_devices(devices: tuple[int, ...]) -> list[str]:
     if not devices:
         return []
-    return [*_GPU_DEVICES, *glob.glob("/dev/nvidia-caps"), *(f"/dev/nvidia{index}" for index in devices)]
+    return [*_GPU_DEVICES, *glob.glob("/dev/nvidia-caps"), *device_files(devices)]

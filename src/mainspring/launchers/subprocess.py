@@ -46,7 +46,10 @@ _PASSED_ON = (
         "ALL_PROXY",
     ),
 )
-_THREAD_COUNTS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+_THREAD_COUNTS = (
+    *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"),
+    *("VECLIB_MAXIMUM_THREADS", "RAYON_NUM_THREADS"),
+)
 
 
 @dataclass(slots=True)
@@ -260,7 +263,7 @@ def _reserve_port() -> socket.socket:
 def _environment(spec: LaunchSpec, workdir: Path, isolation: Isolation) -> dict[str, str]:
     """All that the model sees; nothing of the platform's own environment but what `_PASSED_ON` lists."""
     passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    threads = dict.fromkeys(_THREAD_COUNTS, str(spec.threads))
+    threads = dict.fromkeys(_THREAD_COUNTS, str(spec.threads)) | {"OMP_WAIT_POLICY": "PASSIVE"}
     home = "/tmp" if isolation.private_tmp else str(workdir / "tmp")
     path = spec.env.get("PATH") or "/usr/local/bin:/usr/bin:/bin"
     return {
@@ -272,8 +275,9 @@ def _environment(spec: LaunchSpec, workdir: Path, isolation: Isolation) -> dict[
             **passed,
             **threads,
         },
-        "CUDA_VISIBLE_DEVICES": ",".join(map(str, spec.devices)),
         **spec.env,
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+        "CUDA_VISIBLE_DEVICES": ",".join(map(str, spec.devices)),
         "PATH": f"{spec.environment / 'bin'}:{path}",
         "COG_MAX_CONCURRENCY": str(spec.slots),
         "MAINSPRING_PREDICTOR": spec.predictor,

@@ -21,7 +21,8 @@ class Model:
 
     retention_s: seconds that the data of its predictions is kept, 0 for ever, None as account or settings say.
 
-    Times are RFC 3339. None for max_instances, idle_timeout_s and instance_memory means: as the settings say.
+    gpu_memory: bytes on each of the gpus that an instance takes. Times are RFC 3339. None for max_instances,
+    idle_timeout_s, instance_memory, gpu_memory and gpus means: as was measured, or as the settings say.
     """
 
     owner: str
@@ -41,6 +42,8 @@ class Model:
     max_instances: int | None = None
     idle_timeout_s: float | None = None
     instance_memory: int | None = None
+    gpu_memory: int | None = None
+    gpus: int | None = None
     retention_s: int | None = None
     latest_version: str | None = None
     latest_version_at: str | None = None

@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from statistics import median
 from typing import Any
 
+from mainspring.core.ids import parse_time
 from mainspring.database import Database, Row, Statement
 
 
@@ -17,8 +19,9 @@ from mainspring.database import Database, Row, Statement
 class Instance:
     """One copy of a version on this machine. hardware: SKU; devices: GPU indexes.
 
-    memory: bytes set aside for it; cpus: cores, None for what the settings say. reason says why it went, fault why
-    it never got ready, if that is the model's doing. steps: JSON array of {name, at}, how it came up so far.
+    memory: bytes set aside for it, gpu_memory: on each of its devices, 0 for all of it; the used ones as measured last.
+    cpus: cores, None for what the settings say. cause says why it was booted, reason why it went, fault why it never
+    got ready, if that is the model's doing. steps: JSON array of {name, at}, how it came up so far.
     """
 
     id: str
@@ -42,6 +45,10 @@ class Instance:
     cpus: float | None = None
     fault: str | None = None
     steps: str = "[]"
+    gpu_memory: int = 0
+    memory_used: int | None = None
+    gpu_memory_used: int | None = None
+    cause: str | None = None
 
 
 _COLUMNS = tuple(f.name for f in fields(Instance))
@@ -74,6 +81,14 @@ FAILED = """
 FAULT = f"""
     SELECT {_ALL} FROM instances WHERE state = 'ended' AND fault IS NOT NULL AND queue = :queue
     ORDER BY ended_at DESC LIMIT 1"""
+GET = f"SELECT {_ALL} FROM instances WHERE id = :id"
+ENDED = f"SELECT {_ALL} FROM instances WHERE state = 'ended' ORDER BY ended_at DESC LIMIT :limit"
+DEPARTED = """
+    SELECT queue, max(ended_at) AS at FROM instances
+    WHERE state = 'ended' AND ready_at IS NOT NULL AND ended_at > :since GROUP BY queue"""
+BOOTS = """
+    SELECT model, version, created_at, ready_at FROM instances WHERE ready_at IS NOT NULL
+    ORDER BY created_at DESC LIMIT 500"""
 PRUNE = "DELETE FROM instances WHERE state = 'ended' AND ended_at < :before"
 
 
@@ -95,6 +110,15 @@ class Instances:
     async def serving(self, queue: str) -> list[Instance]:
         """Every instance of a line that has not ended, oldest first."""
         return [_instance(row) for row in await self._database.fetch(SERVING, {"queue": queue})]
+
+    async def get(self, instance_id: str) -> Instance | None:
+        """The instance, in whatever state."""
+        row = await self._database.fetch_one(GET, {"id": instance_id})
+        return _instance(row) if row else None
+
+    async def ended(self, limit: int) -> list[Instance]:
+        """Those that ended last, newest first."""
+        return [_instance(row) for row in await self._database.fetch(ENDED, {"limit": limit})]
 
     async def launched(
         self, instance_id: str, address: str, pid: int, pid_started_at: int, steps: str = "[]"
@@ -135,6 +159,18 @@ class Instances:
     async def failed(self, since: str) -> dict[str, str]:
         """When an instance last failed to get ready, by queue."""
         return {row["queue"]: row["at"] for row in await self._database.fetch(FAILED, {"since": since})}
+
+    async def departed(self, since: str) -> dict[str, str]:
+        """When an instance that had been ready ended last, by queue."""
+        return {row["queue"]: row["at"] for row in await self._database.fetch(DEPARTED, {"since": since})}
+
+    async def boots(self) -> dict[tuple[str, str], float]:
+        """Seconds that the newest boots took, by model and version: the median of up to five."""
+        found: dict[tuple[str, str], list[float]] = {}
+        for row in await self._database.fetch(BOOTS):
+            took = parse_time(row["ready_at"]) - parse_time(row["created_at"])
+            found.setdefault((row["model"], row["version"]), []).append(took.total_seconds())
+        return {which: median(seconds[:5]) for which, seconds in found.items()}
 
     async def prune(self, before: str) -> None:
         """Forget instances that ended before a time."""

@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from mainspring.core.ids import new_id, parse_time, rfc3339
-from mainspring.core.placement import Capacity, Resident, impossible, place
+from mainspring.core.placement import Capacity, Resident, impossible
 from mainspring.core.queue import Queue
+from mainspring.core.room import Offer, Seeker, Tenant, seek
 from mainspring.core.scaling import Copy, Observed, decide
 from mainspring.database.hints import Hints
 from mainspring.records.feed import Feed
+from mainspring.records.footprints import Footprints
 from mainspring.records.instances import Instance, Instances
 from mainspring.records.predictions import Line, Predictions
 from mainspring.services.lines import Lines, Wanted, Warm
@@ -21,6 +23,8 @@ from mainspring.settings import Settings
 
 log = logging.getLogger(__name__)
 _REBOOT_AFTER_S = 30.0
+_HABITS = timedelta(hours=1)
+_HABITS_KEPT = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +36,31 @@ class _Fleet:
     running: dict[str, int]
     failed_at: dict[str, str]
     warm: Warm
+    departed: dict[str, str]
+    claims: list[Resident] = field(default_factory=list)
 
     def queues(self) -> list[str]:
-        """Every line that has, wants or waits for instances, the longest waiting first."""
+        """Every line that has, wants or waits for instances, the hungriest first."""
         found = {i.queue for i in self.live} | self.lines.keys() | self.warm.queues()
-        return sorted(found, key=lambda q: self.lines[q].oldest if q in self.lines else "~")
+        return sorted(found, key=lambda q: self.hungry_since(q) or "~")
+
+    def hungry_since(self, queue: str) -> str | None:
+        """Since when something waits in the line, or since its last instance went; None when nothing waits."""
+        line = self.lines.get(queue)
+        return max(line.oldest, self.departed.get(queue, "")) if line is not None else None
 
     def busy(self) -> dict[str, int]:
         """How many instances of each line run something."""
         return Counter(i.queue for i in self.live if self.running.get(i.id))
+
+
+@dataclass(frozen=True, slots=True)
+class _Habits:
+    """Seconds of a boot by version, calls by line, and when this was found."""
+
+    boots: dict[tuple[str, str], float]
+    calls: dict[str, int]
+    at: datetime | None
 
 
 class Autoscaler:
@@ -53,12 +73,13 @@ class Autoscaler:
         self,
         *,
         settings: Settings,
-        capacity: Capacity,
+        capacity: Callable[[], Capacity],
         hints: Hints,
         feed: Feed,
         lines: Lines,
         predictions: Predictions,
         instances: Instances,
+        footprints: Footprints,
         now: Callable[[], datetime],
     ) -> None:
         self._settings = settings
@@ -68,6 +89,8 @@ class Autoscaler:
         self._lines = lines
         self._predictions = predictions
         self._instances = instances
+        self._footprints = footprints
+        self._habits = _Habits({}, {}, None)
         self._now = now
 
     async def run_once(self) -> int:
@@ -79,6 +102,7 @@ class Autoscaler:
             await self._predictions.running(),
             await self._instances.failed(rfc3339(self._now() - timedelta(seconds=_REBOOT_AFTER_S))),
             await self._lines.warm(),
+            await self._instances.departed(rfc3339(self._now() - _HABITS)),
         )
         self._feed.counted({queue: line.waiting for queue, line in fleet.lines.items()}, movements)
         changed = 0
@@ -126,7 +150,7 @@ class Autoscaler:
         return Observed(line.waiting if line else 0, self._age_s(line.oldest) if line else 0.0, copies)
 
     async def _grow(self, queue: str, wanted: Wanted, launch: int, fleet: _Fleet) -> int:
-        reason = impossible(wanted.need, self._capacity) if launch else None
+        reason = impossible(wanted.need, self._capacity()) if launch else None
         if reason is not None:
             return await self._never(
                 queue, wanted, f"{wanted.queue.model} can't run on this machine: {reason}."
@@ -134,19 +158,36 @@ class Autoscaler:
         return sum([await self._launch(queue, wanted, fleet) for _ in range(launch)])
 
     async def _launch(self, queue: str, wanted: Wanted, fleet: _Fleet) -> int:
-        residents = self._residents(queue, fleet)
-        placement = place(wanted.need, self._capacity, residents)
-        if not placement.fits:
-            leaving = {i.id for i in fleet.live if i.state == "stopping"}
-            if place(wanted.need, self._capacity, tuple(r for r in residents if r.id not in leaving)).fits:
-                return 0
-            room = f"room for {wanted.queue.model}"
-            return sum([await self._instances.stop(i, room) for i in placement.evict])
-        instance = self._instance(queue, wanted, placement.devices)
+        """Boot one, or make room for it."""
+        since = fleet.hungry_since(queue)
+        first = not any(i.queue == queue and i.state != "stopping" for i in fleet.live)
+        seeker = Seeker(queue, wanted.need, self._age_s(since) if since else 0.0, first)
+        await self._learn()
+        tenants = [self._tenant(i, fleet) for i in fleet.live]
+        offer = seek(seeker, self._capacity(), tenants, fleet.claims)
+        if offer.claim is not None:
+            fleet.claims.append(offer.claim)
+        if not offer.fits:
+            return await self._make_room(wanted, offer, fleet)
+        instance = replace(self._instance(queue, wanted, offer.devices), cause=self._cause(queue, fleet))
         await self._instances.add(instance)
         fleet.live.append(instance)
-        log.info("boot %s of %s", instance.id, queue)
+        log.info("boot %s of %s: %s", instance.id, queue, instance.cause)
         return 1
+
+    async def _make_room(self, wanted: Wanted, offer: Offer, fleet: _Fleet) -> int:
+        room = f"room for {wanted.queue.model}"
+        gone = {i for i in offer.stop if await self._instances.stop(i, room)}
+        gone |= {i for i in offer.drain if await self._instances.drain(i, room)}
+        fleet.live[:] = [replace(i, state="stopping") if i.id in gone else i for i in fleet.live]
+        return len(gone)
+
+    async def _learn(self) -> None:
+        """Look at how long boots take and who is called how often, now and then."""
+        now, known = self._now(), self._habits
+        if known.at is None or now - known.at >= _HABITS_KEPT:
+            calls = await self._footprints.calls(new_id(now - _HABITS))
+            self._habits = _Habits(await self._instances.boots(), calls, now)
 
     def _instance(self, queue: str, wanted: Wanted, devices: tuple[int, ...]) -> Instance:
         now = self._now()
@@ -158,6 +199,7 @@ class Autoscaler:
             state="booting",
             devices=devices,
             memory=wanted.need.memory,
+            gpu_memory=wanted.need.gpu_memory,
             cpus=wanted.need.cpus,
             hardware=wanted.hardware,
             slots=wanted.version.slots,
@@ -173,22 +215,34 @@ class Autoscaler:
         await self._instances.add(instance)
         return await self._instances.end(instance.id, error, "", instance.created_at, error)
 
-    def _residents(self, queue: str, fleet: _Fleet) -> tuple[Resident, ...]:
-        found = []
-        for i in fleet.live:
-            cpus = i.cpus if i.cpus is not None else self._settings.instance_cpus
-            found.append(Resident(i.id, cpus, i.memory, i.devices, self._evictable_s(i, queue, fleet)))
-        return tuple(found)
+    def _tenant(self, i: Instance, fleet: _Fleet) -> Tenant:
+        line = Queue.parse(i.queue)
+        ready = [each for each in fleet.live if each.queue == i.queue and each.state == "ready"]
+        return Tenant(
+            id=i.id,
+            queue=i.queue,
+            cpus=i.cpus if i.cpus is not None else self._settings.instance_cpus,
+            memory=max(i.memory, i.memory_used or 0),
+            devices=i.devices,
+            gpu_memory=max(i.gpu_memory, i.gpu_memory_used or 0) if i.gpu_memory else 0,
+            state=i.state,
+            running=fleet.running.get(i.id, 0),
+            waits=i.queue in fleet.lines,
+            kept=line.training is not None or fleet.warm.keeps(line),
+            siblings=max(0, len(ready) - 1),
+            ready_s=self._age_s(i.ready_at) if i.ready_at else 0.0,
+            idle_s=self._age_s(i.last_used_at),
+            boot_s=self._habits.boots.get((i.model, i.version), 0.0),
+            calls=self._habits.calls.get(i.queue, 0),
+        )
 
-    def _evictable_s(self, instance: Instance, queue: str, fleet: _Fleet) -> float | None:
-        """How long it has been idle; None for one that works, boots, is to be kept warm, or whose own line waits."""
-        if instance.state != "ready" or fleet.running.get(instance.id, 0):
-            return None
-        if instance.queue == queue or instance.queue in fleet.lines:
-            return None
-        if fleet.warm.keeps(Queue.parse(instance.queue)):
-            return None
-        return self._age_s(instance.last_used_at)
+    def _cause(self, queue: str, fleet: _Fleet) -> str:
+        line = fleet.lines.get(queue)
+        if line is None:
+            return "wanted at all times"
+        others = sum(i.queue == queue for i in fleet.live)
+        beside = f", {others} there" if others else ""
+        return f"{line.waiting} waiting, for {self._age_s(line.oldest):.1f} s{beside}"
 
     async def _refuse(self, queue: str, error: str) -> int:
         failed = await self._predictions.fail_queue(queue, error, "", rfc3339(self._now()))

@@ -17,6 +17,7 @@ from mainspring.core.errors import InstanceLost, LaunchError, MainspringError
 from mainspring.core.ids import rfc3339
 from mainspring.core.prediction import Prediction
 from mainspring.core.queue import Queue
+from mainspring.core.threads import share
 from mainspring.database.hints import Future, release
 from mainspring.launchers import Launched, LaunchSpec
 from mainspring.records.catalog import Version
@@ -145,11 +146,15 @@ class Driver:
             slots=self._row.slots,
             env=dict(version.env),
             devices=self._row.devices,
-            threads=self._desk.settings.instance_threads or max(1, len(os.sched_getaffinity(0)) // 2),
+            threads=await self._threads(),
             trains=self._trains,
             document=view,
             weights=await self._desk.weights.at_hand(version),
         )
+
+    async def _threads(self) -> int:
+        cores, live = len(os.sched_getaffinity(0)), await self._desk.instances.live()
+        return self._desk.settings.instance_threads or share(cores, self._row.cpus or 0, len(live))
 
     async def _watch_process(self, launched: Launched) -> None:
         await self._desk.launcher.wait(launched)

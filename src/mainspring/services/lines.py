@@ -10,8 +10,11 @@ from mainspring.core.queue import Queue
 from mainspring.core.scaling import Policy
 from mainspring.records.catalog import Catalog, Model, Version
 from mainspring.records.deployments import Deployment, Deployments, Release
+from mainspring.records.footprints import Footprint, Footprints
 from mainspring.settings import Settings
 
+_SPARE_MEMORY = 1.25
+_SPARE_GPU_MEMORY = 1.15
 _ONE_TRAINING = Policy(min_instances=0, max_instances=1, slots=1, idle_timeout_s=0.0)
 
 
@@ -53,12 +56,18 @@ class Lines:
     """Looks up what a line is for."""
 
     def __init__(
-        self, settings: Settings, capacity: Capacity, catalog: Catalog, deployments: Deployments
+        self,
+        settings: Settings,
+        capacity: Capacity,
+        catalog: Catalog,
+        deployments: Deployments,
+        footprints: Footprints,
     ) -> None:
         self._settings = settings
         self._capacity = capacity
         self._catalog = catalog
         self._deployments = deployments
+        self._footprints = footprints
 
     async def warm(self) -> Warm:
         """What is wanted though nothing waits."""
@@ -74,9 +83,12 @@ class Lines:
         version = await self._catalog.get_version(queue.model, queue.version)
         if model is None or version is None:
             return None
+        kind = "training" if queue.training is not None else "prediction"
+        footprint = await self._footprints.get(queue.model, queue.version, kind)
         if queue.deployment is None:
             hardware = self._settings.hardware.get(model.hardware)
-            need = self._need(hardware, model, max(int(version.gpu), hardware.gpus if hardware else 0))
+            gpus = max(int(version.gpu), hardware.gpus if hardware else 0, model.gpus or 0)
+            need = self._need(hardware, model, gpus, footprint)
             policy = self._of_model(model, version)
             if queue.training is not None:
                 version, policy = replace(version, slots=1), _ONE_TRAINING
@@ -86,7 +98,9 @@ class Lines:
         if deployment is None or release is None:
             return None
         hardware = self._settings.hardware.get(release.hardware)
-        need = self._need(hardware, model, hardware.gpus if hardware else int(version.gpu))
+        gpus = hardware.gpus if hardware else int(version.gpu)
+        gpus = gpus and max(gpus, model.gpus or 0)
+        need = self._need(hardware, model, gpus, footprint)
         policy = self._of_release(deployment, release, version, model, busy)
         return Wanted(queue, version, release.hardware, need, policy)
 
@@ -132,11 +146,27 @@ class Lines:
     def _idle_s(self, model: Model) -> float:
         return model.idle_timeout_s if model.idle_timeout_s is not None else self._settings.idle_timeout_s
 
-    def _need(self, hardware: Hardware | None, model: Model, gpus: int) -> Need:
-        given = self._settings
+    def _need(self, hardware: Hardware | None, model: Model, gpus: int, measured: Footprint | None) -> Need:
+        """What the model says, and more where more was measured; without GPUs everything runs on the processor."""
+        given, most = self._settings, self._capacity
         cpus = (hardware.cpus if hardware else 0) or given.instance_cpus
-        memory = model.instance_memory or (hardware.memory if hardware else 0) or given.instance_memory
-        return Need(min(cpus, self._capacity.cpus), memory, min(gpus, self._capacity.gpus))
+        memory = _at_least(
+            model.instance_memory or 0, measured.memory if measured else 0, _SPARE_MEMORY, most.memory
+        )
+        memory = memory or (hardware.memory if hardware else 0) or given.instance_memory
+        gpus = gpus if most.gpus else 0
+        shared = 0
+        if gpus and given.share_gpus:
+            largest = max(d.memory for d in most.all_devices)
+            shared = _at_least(
+                model.gpu_memory or 0, measured.gpu_memory if measured else 0, _SPARE_GPU_MEMORY, largest
+            )
+        return Need(min(cpus, most.cpus), memory, gpus, shared)
+
+
+def _at_least(declared: int, measured: int, spare: float, most: int) -> int:
+    """Bytes: what was declared, or what was measured with some to spare, within what there is; 0 when neither is."""
+    return max(declared, min(int(measured * spare), most))
 
 
 def first_instances(deployment: Deployment, busy: dict[str, int]) -> int:
