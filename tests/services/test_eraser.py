@@ -216,6 +216,19 @@ async def test_who_is_spared_keeps_everything(house: House) -> None:
     assert await one.due(later, 10) == []
 
 
+async def test_what_a_receiver_has_not_been_told_of_is_kept_for_it(open_house: Open) -> None:
+    house = await open_house(webhook_hosts="127.0.0.1")
+    model = await house.add_model()
+    asked = {"input": {"text": "hi"}, "webhook": "http://127.0.0.1:9/nobody-is-here"}
+    reply = await house.http.post(f"/models/{model}/predictions", json=asked, headers={"Prefer": "wait=30"})
+    house.clock.passed += timedelta(hours=2)
+    assert await house.platform.eraser.run_once() == 0
+    assert (await house.get(reply.json()))["output"] is not None
+    await house.platform.database.write(Statement("UPDATE deliveries SET state = 'dead'", {}))
+    assert await house.platform.eraser.run_once() == 1
+    assert (await house.get(reply.json()))["data_removed"] is True
+
+
 async def test_files_of_what_failed_go_with_it(painter: Painter, house: House) -> None:
     painter.fails = True
     model = await house.add_model(openapi=FILES)

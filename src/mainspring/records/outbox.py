@@ -33,6 +33,9 @@ TELL = """
 TELL_AGAIN = f"""{TELL}
     ON CONFLICT (prediction_id, event) DO UPDATE SET state = 'pending', revision = deliveries.revision + 1, tries = 0"""
 
+OWED = "EXISTS (SELECT 1 FROM deliveries d WHERE d.prediction_id = p.id AND d.state = 'pending')"
+"""A condition on a row `p` of predictions: its receiver has not been told of its end yet, and will be."""
+
 
 def on_create(prediction: Prediction) -> tuple[Statement, ...]:
     """For the transaction that stores it."""

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 from mainspring.core.ids import rfc3339
 from mainspring.database import Database, Statement
-from mainspring.records import examples, sharing
+from mainspring.records import examples, outbox, sharing
 
-SPARED: tuple[str, ...] = (examples.SHOWN, sharing.SHARED)
+SPARED: tuple[str, ...] = (examples.SHOWN, sharing.SHARED, outbox.OWED)
 """SQL conditions on a row `p` of predictions: while one holds, the prediction keeps its data."""
 
 KEPT_FOR = """
