@@ -82,6 +82,7 @@ async def test_models_that_fit_share_a_gpu_and_others_wait_for_room(open_house: 
         path = await house.add_model(name, gpus=1, gpu_memory=size * gib, hardware="gpu")
         assert (await house.create(path, wait=True))["status"] == "succeeded"
     assert [spec.devices for spec in house.launcher.launches][:3] == [(0,), (0,), (1,)]
+    assert [spec.gpu_memory for spec in house.launcher.launches][:3] == [10 * gib, 10 * gib, 20 * gib]
     assert len(house.launcher.terminated) >= 1
     assert {spec.threads for spec in house.launcher.launches} <= set(range(1, 1 + (os.cpu_count() or 1)))
     fleet = (await house.http.get("/fleet")).json()
@@ -96,6 +97,6 @@ async def test_a_model_for_two_gpus_gets_both_and_four_are_too_many(open_house: 
     house = await open_house(gpus="2x80")
     two = await house.add_model("two", hardware="gpu-h100-2x")
     assert (await house.create(two, wait=True))["status"] == "succeeded"
-    assert house.launcher.launches[0].devices == (0, 1)
+    assert (house.launcher.launches[0].devices, house.launcher.launches[0].gpu_memory) == ((0, 1), 0)
     four = await house.create(await house.add_model("four", hardware="gpu-h100-4x"), wait=True)
     assert "it needs 4 GPU, this machine has 2" in four["error"]

@@ -18,7 +18,8 @@ class LaunchSpec:
     predictor: `file.py:Name`, relative to source; trains: it is what trains. document: JSON that coglet checks inputs
     by, in place of the source's. weights: a file in a directory of its own that the model reads but can't write, for
     COG_WEIGHTS. slots: predictions at once (COG_MAX_CONCURRENCY).
-    devices: GPU indexes given to it, for CUDA_VISIBLE_DEVICES. threads: how many it shall compute with.
+    devices: GPU indexes given to it, for CUDA_VISIBLE_DEVICES; gpu_memory: bytes on each that it may take, 0 for all,
+    for MAINSPRING_GPU_MEMORY. threads: how many it shall compute with.
     """
 
     instance_id: str
@@ -28,6 +29,7 @@ class LaunchSpec:
     slots: int = 1
     env: dict[str, str] = field(default_factory=dict)
     devices: tuple[int, ...] = ()
+    gpu_memory: int = 0
     threads: int = 1
     trains: bool = False
     document: bytes | None = None

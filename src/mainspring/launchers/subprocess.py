@@ -281,6 +281,7 @@ def _environment(spec: LaunchSpec, workdir: Path, isolation: Isolation) -> dict[
         "PATH": f"{spec.environment / 'bin'}:{path}",
         "COG_MAX_CONCURRENCY": str(spec.slots),
         "MAINSPRING_PREDICTOR": spec.predictor,
+        **({"MAINSPRING_GPU_MEMORY": str(spec.gpu_memory)} if spec.gpu_memory else {}),
         **({"MAINSPRING_TRAINS": "1"} if spec.trains else {}),
         **({"COG_WEIGHTS": str(spec.weights)} if spec.weights else {}),
         "MAINSPRING_INBOX": str(workdir / "inbox"),

@@ -146,6 +146,7 @@ class Driver:
             slots=self._row.slots,
             env=dict(version.env),
             devices=self._row.devices,
+            gpu_memory=self._row.gpu_memory,
             threads=await self._threads(),
             trains=self._trains,
             document=view,

@@ -96,9 +96,13 @@ async def test_leaving_early_ends_the_request() -> None:
     assert double.left
 
 
-def test_an_instance_takes_the_memory_that_it_declares() -> None:
+def test_an_instance_takes_the_memory_that_it_declares(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MAINSPRING_GPU_MEMORY", raising=False)
     wanted = engine_arguments(Path("/w"), Config("o/n", context=512, requests=9, vllm=Vllm(2, 20)), 80)
     assert wanted["gpu_memory_utilization"] == 0.25
     assert (wanted["max_model_len"], wanted["max_num_seqs"], wanted["tensor_parallel_size"]) == (512, 9, 2)
     assert engine_arguments(Path("/w"), Config("o/n"), 80)["gpu_memory_utilization"] == 0.9
     assert engine_arguments(Path("/w"), Config("o/n", vllm=Vllm(1, 90)), 80)["gpu_memory_utilization"] == 0.9
+    monkeypatch.setenv("MAINSPRING_GPU_MEMORY", "40")
+    assert engine_arguments(Path("/w"), Config("o/n"), 80)["gpu_memory_utilization"] == 0.5
+    assert wanted["gpu_memory_utilization"] == 0.25

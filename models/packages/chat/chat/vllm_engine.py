@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import uuid
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -61,7 +62,7 @@ def sampling_parameters(sampling: Sampling, most: int) -> Any:
 
 def engine_arguments(directory: Path, config: Config, gpu_bytes: int) -> dict[str, Any]:
     """gpu_bytes: the memory of one GPU."""
-    wanted = config.vllm.gpu_memory
+    wanted = config.vllm.gpu_memory or int(os.environ.get("MAINSPRING_GPU_MEMORY", "0"))
     return {
         "model": str(directory),
         "tokenizer": str(directory),
