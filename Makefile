@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LIGHT := hello-world imitator smollm2-135m-instruct real-esrgan hibari-tts
-HEAVY := mainspring/rapidocr mainspring/whisper-base
+HEAVY := rapidocr whisper-base
 
 help: ## list these recipes
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | column -t -s "$$(printf '\t')"
@@ -32,7 +32,7 @@ run: setup ## start the platform with its light models; prints page, API base UR
 		$(BIN)/mainspring serve $(foreach model,$(LIGHT),--push models/mainspring/$(model))
 
 models: setup ## add the heavy models to the platform that runs (MAINSPRING_TOKEN, or mainspring login)
-	$(BIN)/mainspring catalog add --yes $(HEAVY)
+	$(BIN)/mainspring catalog add --yes $(HEAVY:%=mainspring/%)
 
 test: $(VENV)/.test-ready ## set up, then all tests
 	$(BIN)/python -m pytest
