@@ -3,7 +3,6 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-OWNER ?= mainspring
 LIGHT := hello-world imitator smollm2-135m-instruct real-esrgan hibari-tts
 HEAVY := rapidocr whisper-base
 
@@ -30,10 +29,10 @@ run: setup ## start the platform with its light models; prints page, API base UR
 	@echo "The first start builds $(words $(LIGHT)) models in the background, about 270 MB of packages to download;"
 	@echo "the others, about 420 MB, come with \`make models\`."
 	MAINSPRING_WEBHOOK_HOSTS="$${MAINSPRING_WEBHOOK_HOSTS-localhost}" \
-		$(BIN)/mainspring serve $(foreach model,$(LIGHT),--push models/$(model))
+		$(BIN)/mainspring serve $(foreach model,$(LIGHT),--push models/mainspring/$(model))
 
-models: setup ## push the heavy models to the platform that runs (MAINSPRING_TOKEN, or mainspring login)
-	@for model in $(HEAVY); do $(BIN)/mainspring push models/$$model $(OWNER)/$$model || exit 1; done
+models: setup ## add the heavy models to the platform that runs (MAINSPRING_TOKEN, or mainspring login)
+	$(BIN)/mainspring catalog add --yes $(HEAVY:%=mainspring/%)
 
 test: $(VENV)/.test-ready ## set up, then all tests
 	$(BIN)/python -m pytest

@@ -28,15 +28,10 @@ from benchmarks.processes import COMMAND, Process, plain_environ, wait_until_chi
 from benchmarks.report import machine, machine_line, table
 
 _HERE = Path(__file__).parent
-_MODEL = _HERE.parents[1] / "models" / "stability-ai" / "sdxl"
+_NAME = "stability-ai/sdxl"
+_MODEL = _HERE.parents[1] / "models" / _NAME
 _LIMIT_S = 900
 _GROW_S = 120
-# The weights lie outside of the version, so that no figure has to wait for gigabytes to be packed.
-_PREDICTOR = """
-import os
-os.environ["MAINSPRING_WEIGHTS"] = os.environ["BENCHMARK_WEIGHTS"]
-from predict import Runner
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +64,7 @@ class Client:
         given = {"prompt": "a lighthouse", "width": side, "height": side, "num_inference_steps": steps}
         given |= {"seed": seed, "apply_watermark": False}
         began = time.perf_counter()
-        reply = self._http.post(f"/models/{OWNER}/sdxl/predictions", json={"input": given})
+        reply = self._http.post(f"/models/{_NAME}/predictions", json={"input": given})
         reply.raise_for_status()
         prediction = reply.json()
         while prediction["status"] in ("starting", "processing"):
@@ -107,7 +102,7 @@ def _threads() -> int:
 
 
 def _serve(job: Job, **settings: object) -> AbstractContextManager[Process]:
-    return job.house.platform(isolate="off", instance_threads=_threads(), **settings)
+    return job.house.platform(instance_threads=_threads(), **settings)
 
 
 def _alone(job: Job) -> dict[str, list[float]]:
@@ -199,26 +194,26 @@ def _ram_bytes(server: Process) -> float:
 
 
 def prepare(root: Path, asked: argparse.Namespace) -> Job:
-    """Push the model, and make its weights with its own environment."""
-    weights, project, made = root / "weights", root / "project" / "sdxl", House(root)
-    shutil.copytree(_MODEL, project, ignore=shutil.ignore_patterns("__pycache__"))
-    (project / "benchmark.py").write_text(_PREDICTOR)
-    config = (project / "cog.yaml").read_text().replace("predict.py:Runner", "benchmark.py:Runner")
-    (project / "cog.yaml").write_text(f"{config}  - BENCHMARK_WEIGHTS={weights}\n")
+    """Build the model's environment, make weights with it, and install the model with them."""
+    weights, made = root / "weights", House(root)
     with made.platform() as server:
-        environ = plain_environ() | {
-            "MAINSPRING_URL": f"http://127.0.0.1:{server.port}",
-            "MAINSPRING_TOKEN": TOKEN,
-        }
-        command = [*COMMAND, "push", str(project), f"{OWNER}/sdxl"]
-        done = subprocess.run(command, env=environ, capture_output=True, text=True)
-        if done.returncode:
-            raise Broken(f"push: {done.stdout}{done.stderr}")
-    python = next((made.data / "envs").glob("*/bin/python"))
-    size = "tiny" if asked.tiny else "full"
-    subprocess.run([python, _HERE / "random_sdxl.py", weights, size], check=True, env=plain_environ())
+        _mainspring(server, "push", str(_MODEL), f"{OWNER}/sdxl")
+        python = next((made.data / "envs").glob("*/bin/python"))
+        size = "tiny" if asked.tiny else "full"
+        subprocess.run([python, _HERE / "random_sdxl.py", weights, size], check=True, env=plain_environ())
+        _mainspring(server, "catalog", "add", _NAME, "--weights", str(weights), "--called", "random", "--yes")
     side, steps = (64, 2) if asked.tiny else (1024, 30)
     return Job(made, weights, python, side, steps, asked.rounds, tuple(asked.instances), not asked.cpu)
+
+
+def _mainspring(server: Process, *arguments: str) -> None:
+    environ = plain_environ() | {
+        "MAINSPRING_URL": f"http://127.0.0.1:{server.port}",
+        "MAINSPRING_TOKEN": TOKEN,
+    }
+    done = subprocess.run([*COMMAND, *arguments], env=environ, capture_output=True, text=True)
+    if done.returncode:
+        raise Broken(f"{arguments[0]}: {done.stdout}{done.stderr}")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

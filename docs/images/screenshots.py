@@ -39,7 +39,7 @@ def main() -> None:
 def _server(root: Path) -> Server:
     server = Server(root / "data", private_urls=True).start()
     projects = [ROOT / "tests" / "browser" / "models" / name for name in ("every-widget", "maker")]
-    projects += [ROOT / "models" / "hello-world", write_project("tokens", root)]
+    projects += [ROOT / "models" / "mainspring" / "hello-world", write_project("tokens", root)]
     for project in projects:
         server.push(project, f"mainspring/{project.name}")
     return server

@@ -6,7 +6,6 @@ import asyncio
 import gc
 import logging
 import os
-import signal
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -32,6 +31,7 @@ from mainspring.launchers.subprocess import SubprocessLauncher
 from mainspring.listeners import also_ipv6, bind, serving_on
 from mainspring.objects.disk import DiskObjects
 from mainspring.records.accounts import Accounts
+from mainspring.records.aliases import Aliases
 from mainspring.records.answers import Answers
 from mainspring.records.catalog import Catalog
 from mainspring.records.deliveries import Deliveries
@@ -40,6 +40,7 @@ from mainspring.records.discovery import Discovery
 from mainspring.records.feed import Feed
 from mainspring.records.files import Files
 from mainspring.records.footprints import Footprints
+from mainspring.records.installed import Installations
 from mainspring.records.instances import Instances
 from mainspring.records.predictions import Predictions
 from mainspring.records.rendering import Renderer
@@ -57,6 +58,7 @@ from mainspring.services.eraser import Eraser
 from mainspring.services.fetch import Fetcher
 from mainspring.services.gauge import Gauge
 from mainspring.services.inputs import Inputs
+from mainspring.services.installer import Installer
 from mainspring.services.janitor import Janitor
 from mainspring.services.lines import Lines
 from mainspring.services.rollouts import Rollouts
@@ -64,7 +66,7 @@ from mainspring.services.scribe import Scribe
 from mainspring.services.webhooks import Webhooks
 from mainspring.services.weights import Weights
 from mainspring.settings import Settings, note_ports
-from mainspring.supervisor import supervise
+from mainspring.supervisor import signals, supervise
 from mainspring.web.pages import pages
 
 log = logging.getLogger(__name__)
@@ -123,6 +125,8 @@ class Platform:
         self.renderer = Renderer(self.vault, self.catalog, self.feed, self.predictions)
         self.egress = Egress.naming(settings.webhook_hosts)
         self.fetcher = Fetcher(Egress(private=settings.private_urls), limit=settings.max_download)
+        self.aliases = Aliases(self.database)
+        self.installed = Installations(self.database)
         self.builder = Builder(
             settings=settings,
             catalog=self.catalog,
@@ -131,7 +135,16 @@ class Platform:
             fenced=launcher.fenced,
         )
         self.scribe = Scribe(self.predictions, self.hints, now)
-        self.weights = Weights(settings.data / "weights", self.catalog, self.objects)
+        self.weights = Weights(settings.data / "trained", self.catalog, self.objects)
+        self.installer = Installer(
+            settings=settings,
+            builder=self.builder,
+            accounts=self.accounts,
+            catalog=self.catalog,
+            aliases=self.aliases,
+            installed=self.installed,
+            now=now,
+        )
         desk = Desk(
             settings=settings,
             root=settings.data,
@@ -140,6 +153,7 @@ class Platform:
             catalog=self.catalog,
             predictions=self.predictions,
             instances=self.instances,
+            installed=self.installed,
             launcher=launcher,
             objects=self.objects,
             inputs=Inputs(self.vault, self.files, self.objects, self.fetcher.fetch, now),
@@ -217,6 +231,9 @@ class Platform:
             discovery=self.discovery,
             machine=self.computer,
             builder=self.builder,
+            installer=self.installer,
+            aliases=self.aliases,
+            installed=self.installed,
             limits=Limits(self.settings.create_limit, self.settings.call_limit),
             answers=self.answers,
             renderer=self.renderer,
@@ -296,15 +313,15 @@ async def _serve(settings: Settings, chosen: str | None, announce: Callable[[Ann
         adapter=Path(ADAPTER.rpartition(":")[0]),
     )
     platform = Platform(settings, launcher=launcher)
-    stopping, hurry = _signals()
+    stopping, hurry = signals()
     token = await platform.first_token(chosen)
     await platform.start()
-    servers = serving_on(platform.app(), certificates.cert_file, certificates.key_file)
+    listening = serving_on(platform.app(), certificates.cert_file, certificates.key_file)
     serving = [
         asyncio.create_task(server.serve(sockets=[sock, *also_ipv6(sock)]))
-        for server, sock in zip(servers, sockets, strict=True)
+        for server, sock in zip(listening, sockets, strict=True)
     ]
-    while not all(server.started for server in servers) and not any(task.done() for task in serving):
+    while not all(server.started for server in listening) and not any(task.done() for task in serving):
         await asyncio.sleep(0.005)
     note_ports(settings.data, *(sock.getsockname()[1] for sock in sockets))
     gc.collect()
@@ -315,7 +332,7 @@ async def _serve(settings: Settings, chosen: str | None, announce: Callable[[Ann
     await asyncio.wait([asyncio.create_task(stopping.wait()), *serving], return_when=asyncio.FIRST_COMPLETED)
     pushing.cancel()
     await _stop(platform, hurry, settings.grace_s)
-    for server in servers:
+    for server in listening:
         server.should_exit = True
         server.force_exit = hurry.is_set()
     await asyncio.gather(*serving, pushing, return_exceptions=True)
@@ -331,18 +348,6 @@ async def _stop(platform: Platform, hurry: asyncio.Event, grace_s: float) -> Non
         platform.director.hurry()
     await stopping
     hurrying.cancel()
-
-
-def _signals() -> tuple[asyncio.Event, asyncio.Event]:
-    """(set by the first SIGTERM or SIGINT, set by the second)."""
-    stopping, hurry = asyncio.Event(), asyncio.Event()
-
-    def told() -> None:
-        (hurry if stopping.is_set() else stopping).set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, told)
-    return stopping, hurry
 
 
 def _announcement(

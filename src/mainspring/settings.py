@@ -100,6 +100,13 @@ class Settings:
         900.0, "How long a deployment must have been unused before it can be deleted."
     )
     collections: str = _doc("", "A TOML file of collections to put at start, each a table by its slug.")
+    catalogue: str = _doc("", "Directory of models to install from; empty for those that come along.")
+    hub: str = _doc("https://huggingface.co", "Model hub that weights are downloaded from.")
+    hub_token: str = field(
+        default="",
+        repr=False,
+        metadata={"doc": "Token for weights that the hub gives only to who accepted a licence."},
+    )
     log_level: str = _doc("info", "debug, info, warning or error.")
     hardware: Mapping[str, Hardware] = field(default_factory=default_hardware)
 

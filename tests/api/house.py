@@ -24,6 +24,7 @@ from mainspring.launchers.gpus import find_devices
 from mainspring.launchers.machine import Machine
 from mainspring.objects.disk import DiskObjects
 from mainspring.records.accounts import Accounts
+from mainspring.records.aliases import Aliases
 from mainspring.records.answers import Answers
 from mainspring.records.catalog import Catalog, Model, Version
 from mainspring.records.deliveries import Deliveries
@@ -31,12 +32,14 @@ from mainspring.records.deployments import Deployments
 from mainspring.records.discovery import Discovery
 from mainspring.records.feed import Feed
 from mainspring.records.files import Files
+from mainspring.records.installed import Installations
 from mainspring.records.instances import Instances
 from mainspring.records.predictions import Predictions
 from mainspring.records.rendering import Renderer
 from mainspring.records.signing import Signing
 from mainspring.records.vault import Vault
 from mainspring.services.builder import Builder
+from mainspring.services.installer import Installer
 from mainspring.settings import Settings
 from tests.api.conformance import Checked
 
@@ -100,6 +103,8 @@ async def open_house(root: Path, settings: Settings, *, fresh: bool = True) -> A
     now: Callable[[], datetime] = lambda: clock[0]  # noqa: E731
     catalog = Catalog(database)
     vault, feed, predictions = Vault(root / "key"), Feed(), Predictions(database)
+    accounts, aliases, installed = Accounts(database), Aliases(database), Installations(database)
+    builder = Builder(settings=settings, catalog=catalog, now=now, gpus=0)
     context = Context(
         settings=settings,
         database=database,
@@ -107,7 +112,7 @@ async def open_house(root: Path, settings: Settings, *, fresh: bool = True) -> A
         objects=DiskObjects(root / "objects"),
         vault=vault,
         feed=feed,
-        accounts=Accounts(database),
+        accounts=accounts,
         catalog=catalog,
         predictions=predictions,
         instances=Instances(database),
@@ -116,7 +121,18 @@ async def open_house(root: Path, settings: Settings, *, fresh: bool = True) -> A
         hardware=offered(settings.hardware, Capacity(cpus=2, memory=1 << 33, gpus=1)),
         discovery=Discovery(database),
         machine=Machine(find_devices("1x24")),
-        builder=Builder(settings=settings, catalog=catalog, now=now, gpus=0),
+        builder=builder,
+        installer=Installer(
+            settings=settings,
+            builder=builder,
+            accounts=accounts,
+            catalog=catalog,
+            aliases=aliases,
+            installed=installed,
+            now=now,
+        ),
+        aliases=aliases,
+        installed=installed,
         answers=Answers(database),
         limits=Limits(settings.create_limit, settings.call_limit, lambda: passed[0]),
         renderer=Renderer(vault, catalog, feed, predictions),

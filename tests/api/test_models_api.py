@@ -108,6 +108,8 @@ async def test_a_model_has_every_key_that_clients_read(house: House, ada: httpx.
         "scaling": {"min_instances": 0, "max_instances": None, "idle_timeout": None},
         "resources": {"memory": None, "gpu_memory": None, "gpus": None},
         "retention": None,
+        "aliases": [],
+        "weights": None,
     }
 
 

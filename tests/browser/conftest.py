@@ -21,7 +21,11 @@ CHROMIUM = shutil.which("chromium")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     root = tmp_path_factory.mktemp("pages")
     running = Server(root / "data", private_urls=True).start()
-    for directory in (HERE / "models" / "every-widget", HERE / "models" / "maker", MODELS / "hello-world"):
+    for directory in (
+        HERE / "models" / "every-widget",
+        HERE / "models" / "maker",
+        MODELS / "mainspring" / "hello-world",
+    ):
         running.push(directory, f"mainspring/{directory.name}")
     for name in ("tokens", "broken", "slow"):
         running.push(write_project(name, root), f"mainspring/{name}")

@@ -46,6 +46,8 @@ def test_the_commands_are_these() -> None:
         "deployment",
         "collection",
         "webhook",
+        "catalog",
+        "alias",
     }
     assert {words[0] for words in COMMANDS} == top
 

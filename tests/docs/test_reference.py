@@ -102,4 +102,4 @@ def test_the_readme_says_which_models_come_with_which_recipe() -> None:
         dict.fromkeys(lists[key].split(), recipe) for key, recipe in (("LIGHT", "run"), ("HEAVY", "models"))
     )
     assert said == light | heavy
-    assert said.keys() == {path.parent.name for path in (ROOT / "models").glob("*/cog.yaml")}
+    assert said.keys() <= {path.parent.name for path in (ROOT / "models" / "mainspring").glob("*/cog.yaml")}

@@ -13,7 +13,7 @@ from replicate.helpers import FileOutput
 
 from tests.e2e.server import TOKEN, Server
 
-MODELS = Path(__file__).parents[2] / "models"
+MODELS = Path(__file__).parents[2] / "models" / "mainspring"
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ def calls(*languages: str) -> list[Snippet]:
 @pytest.fixture(scope="module")
 def environ(server: Server, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """A user's shell: the variables that `mainspring env` prints, and `mainspring` on the path."""
-    server.push(ROOT / "models" / "hello-world", MODEL)
+    server.push(ROOT / "models" / "mainspring" / "hello-world", MODEL)
     commands = tmp_path_factory.mktemp("bin")
     (commands / "mainspring").write_text(f'#!/bin/sh\nexec {MAINSPRING[0]} -c "{MAINSPRING[2]}" "$@"\n')
     (commands / "mainspring").chmod(0o755)

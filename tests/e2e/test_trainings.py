@@ -18,7 +18,7 @@ from tests.e2e.server import TOKEN, Server
 from tests.e2e.test_crash import call, ended
 from tests.e2e.test_other_clients import CLIENTS, PYTHON2
 
-IMITATOR = Path(__file__).parents[2] / "models" / "imitator"
+IMITATOR = Path(__file__).parents[2] / "models" / "mainspring" / "imitator"
 TEXT = IMITATOR / "harbour.txt"
 BASE = "mainspring/imitator"
 ASKED = {"prompt": "The ", "seed": 7, "length": 120}

@@ -11,13 +11,13 @@ import pytest
 from mainspring.bundle import read_config
 
 MODELS = Path(__file__).parents[2] / "models"
-PROJECTS = sorted(path.parent for path in MODELS.glob("*/cog.yaml"))
+PROJECTS = sorted(path.parent for path in MODELS.glob("mainspring/*/cog.yaml"))
 
 
 def test_the_table_names_them_all() -> None:
-    rows = re.findall(r"^\| \[([a-z0-9-]+)\]\(\1/\) ", (MODELS / "README.md").read_text(), re.MULTILINE)
-    assert sorted(rows) == [each.name for each in PROJECTS]
-    assert len(rows) >= 5
+    rows = re.findall(r"^\| \[([a-z0-9/.-]+)\]\(\1/\) ", (MODELS / "README.md").read_text(), re.MULTILINE)
+    found = (each.parent.relative_to(MODELS).as_posix() for each in MODELS.glob("*/*/catalog.toml"))
+    assert sorted(rows) == sorted(found)
 
 
 @pytest.mark.parametrize("project", PROJECTS, ids=lambda path: path.name)

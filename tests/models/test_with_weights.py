@@ -22,7 +22,7 @@ async def chat(model: Served, **given: Any) -> str:
 
 
 async def test_smollm2_streams_and_obeys(serve: Serve) -> None:
-    model = await serve("smollm2-135m-instruct")
+    model = await serve("mainspring/smollm2-135m-instruct")
 
     chunks, times = [], []
     async for event, data in model.events(**COPPER, seed=7, max_tokens=60):
@@ -64,7 +64,7 @@ async def test_smollm2_streams_and_obeys(serve: Serve) -> None:
 
 
 async def test_smollm2_stops_when_nobody_listens(serve: Serve) -> None:
-    model = await serve("smollm2-135m-instruct")
+    model = await serve("mainspring/smollm2-135m-instruct")
     async for event, _ in model.events(prompt="Tell me a very long story.", max_tokens=4000):
         if event == "output":
             break
@@ -74,8 +74,8 @@ async def test_smollm2_stops_when_nobody_listens(serve: Serve) -> None:
 
 
 async def test_whisper_hears_the_clip(serve: Serve) -> None:
-    model = await serve("whisper-base")
-    heard = await model.output(**example("whisper-base"))
+    model = await serve("mainspring/whisper-base")
+    heard = await model.output(**example("mainspring/whisper-base"))
     assert heard["transcription"] == "The harvest was late this year, but the apples were sweet."
     assert heard["detected_language"] == "en"
     assert heard["translation"] is None
@@ -83,17 +83,17 @@ async def test_whisper_hears_the_clip(serve: Serve) -> None:
     assert first["start"] == 0
     assert 2.5 < last["end"] < 4
 
-    titled = await model.output(**example("whisper-base"), transcription="srt", language="en", translate=True)
+    titled = await model.output(**example("mainspring/whisper-base"), transcription="srt", language="en", translate=True)
     assert titled["transcription"].startswith("1\n00:00:00,000 --> 00:00:0")
     assert "apples were sweet" in titled["translation"]
 
-    wrong = await model.predict(**example("whisper-base"), language="klingon")
+    wrong = await model.predict(**example("mainspring/whisper-base"), language="klingon")
     assert "language must be" in wrong["error"]
 
 
 async def test_hibari_speaks_and_whisper_understands(serve: Serve) -> None:
-    hibari = await serve("hibari-tts")
-    given = example("hibari-tts")
+    hibari = await serve("mainspring/hibari-tts")
+    given = example("mainspring/hibari-tts")
     sound = content(await hibari.output(**given), "audio/wav")
     with wave.open(io.BytesIO(sound)) as recording:
         seconds = recording.getnframes() / recording.getframerate()
@@ -103,14 +103,14 @@ async def test_hibari_speaks_and_whisper_understands(serve: Serve) -> None:
     slow = content(await hibari.output(**given, speed=0.5), "audio/wav")
     assert len(slow) > 1.6 * len(sound)
 
-    whisper = await serve("whisper-base")
+    whisper = await serve("mainspring/whisper-base")
     heard = (await whisper.output(audio=data_uri(sound, "a.wav"), language="en"))["transcription"].lower()
     assert {"clock", "someone", "wind"} <= set(heard.replace(".", "").replace(",", "").split())
 
 
 async def test_rapidocr_reads_the_notice(serve: Serve) -> None:
-    model = await serve("rapidocr")
-    read = await model.output(**example("rapidocr"))
+    model = await serve("mainspring/rapidocr")
+    read = await model.output(**example("mainspring/rapidocr"))
     assert read["text"].splitlines() == [
         "MAINSPRING CLOCK REPAIR",
         "Open Tuesday to Saturday, 9:30 to 17:00",
@@ -132,7 +132,7 @@ def ramp(x: int, y: int) -> bytes:
 
 @pytest.mark.parametrize("network", ["realesr-animevideov3", "realesrgan-x4plus-anime"])
 async def test_real_esrgan_enlarges_across_tiles(serve: Serve, network: str) -> None:
-    model = await serve("real-esrgan")
+    model = await serve("mainspring/real-esrgan")
     image = data_uri(png(280, 80, ramp), "ramp.png")
     large = content(await model.output(image=image, model=network), "image/png")
     assert size(large) == (1120, 320)
@@ -148,9 +148,9 @@ async def test_real_esrgan_enlarges_across_tiles(serve: Serve, network: str) -> 
 
 
 async def test_real_esrgan_scales_the_drawing(serve: Serve) -> None:
-    model = await serve("real-esrgan")
-    given = example("real-esrgan")
-    width, height = size((MODELS / "real-esrgan" / "drawing.png").read_bytes())
+    model = await serve("mainspring/real-esrgan")
+    given = example("mainspring/real-esrgan")
+    width, height = size((MODELS / "mainspring/real-esrgan" / "drawing.png").read_bytes())
     large = content(await model.output(**given), "image/png")
     assert size(large) == (4 * width, 4 * height)
     assert size(content(await model.output(**given, scale=2.5), "image/png")) == (

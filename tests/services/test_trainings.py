@@ -278,7 +278,7 @@ async def test_a_version_that_is_trained_stays_and_its_end_takes_the_weights_alo
     path, _, version_id = output["version"].partition(":")
     assert (await house.http.delete(f"/models/{path}/versions/{version_id}")).status_code == 202
     assert (await house.http.get(output["weights"])).status_code == 404
-    places = house.platform.settings.data / "weights"
+    places = house.platform.settings.data / "trained"
     await eventually(lambda: asyncio.sleep(0, not list(places.iterdir())))
 
 

@@ -71,7 +71,7 @@ class Seen(HTMLParser):
 
 async def test_an_empty_server_shows_the_command_that_fills_it(browser: httpx.AsyncClient) -> None:
     seen = Seen(await browser.get("/"))
-    assert seen.code[0] == "mainspring push models/hello-world mainspring/hello-world"
+    assert seen.code[0] == "mainspring push models/mainspring/hello-world mainspring/hello-world"
     assert not seen.all("li")
 
 

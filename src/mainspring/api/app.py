@@ -17,6 +17,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mainspring.api import (
     account,
+    aliases,
+    catalog,
     collections,
     deployments,
     examples,
@@ -69,6 +71,8 @@ def create_app(ctx: Context, pages: Sequence[BaseRoute] = ()) -> ASGIApp:
         *tokens.operations,
         *push.operations,
         *webhooks.operations,
+        *catalog.operations,
+        *aliases.operations,
     ]
     described = _Description(sections)
     app = Starlette(

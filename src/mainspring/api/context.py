@@ -18,6 +18,7 @@ from mainspring.database.hints import Hints
 from mainspring.launchers.machine import Machine
 from mainspring.objects import Objects
 from mainspring.records.accounts import Account, Accounts
+from mainspring.records.aliases import Aliases
 from mainspring.records.answers import Answers
 from mainspring.records.catalog import Catalog
 from mainspring.records.deliveries import Deliveries
@@ -25,12 +26,14 @@ from mainspring.records.deployments import Deployments
 from mainspring.records.discovery import Discovery
 from mainspring.records.feed import Feed
 from mainspring.records.files import Files
+from mainspring.records.installed import Installations
 from mainspring.records.instances import Instances
 from mainspring.records.predictions import Predictions
 from mainspring.records.rendering import Renderer
 from mainspring.records.signing import Signing
 from mainspring.records.vault import Vault
 from mainspring.services.builder import Builder
+from mainspring.services.installer import Installer
 from mainspring.settings import Settings
 
 
@@ -63,6 +66,9 @@ class Context:
     deliveries: Deliveries
     signing: Signing
     egress: Egress
+    installer: Installer
+    aliases: Aliases
+    installed: Installations
     now: Callable[[], datetime]
 
 
@@ -90,9 +96,19 @@ async def authenticate(request: Request) -> Account:
     return account
 
 
-def own(account: Account, owner: str) -> None:
+async def administers(ctx: Context, account: Account, owner: str) -> bool:
+    """Whether the account may act for owner: for itself, and the operator's for organizations."""
+    if account.username == owner:
+        return True
+    if account.username != ctx.settings.account:
+        return False
+    found = await ctx.accounts.get(owner)
+    return found is not None and found.type == "organization"
+
+
+async def own(ctx: Context, account: Account, owner: str) -> None:
     """Refuse what belongs to somebody else, as if it were not there."""
-    if account.username != owner:
+    if not await administers(ctx, account, owner):
         raise NotFound
 
 

@@ -96,7 +96,7 @@ class Order:
     """What is asked for: who asks, what shall run, and the line that it waits in. raw is the request's body.
 
     hardware: SKU that it runs on; None for the model's own. A training's line is named after it once it has an id.
-    destination: owner/name, for a training.
+    destination: owner/name, for a training. asked: the alias that named the version, if one did.
     """
 
     account: Account
@@ -106,6 +106,7 @@ class Order:
     raw: bytes
     hardware: str | None = None
     destination: str | None = None
+    asked: str | None = None
 
 
 async def create_prediction(request: Request, order: Order) -> Response:
@@ -145,6 +146,7 @@ async def _create(request: Request, order: Order, note: Note) -> Prediction:
         version=version.id,
         queue=queue,
         deployment=order.queue.deployment,
+        asked=order.asked,
         hardware=order.hardware or (model.hardware if model else None),
         source=made_by(request),
         status=Status.STARTING,

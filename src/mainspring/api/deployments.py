@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -17,7 +18,7 @@ from mainspring.api.context import Context, authenticate, context
 from mainspring.api.creating import EXAMPLE, CreateBody, CreateHeaders, Order
 from mainspring.api.models import refuse
 from mainspring.api.operation import Operation
-from mainspring.api.references import visible
+from mainspring.api.references import version_of
 from mainspring.api.releases import DeploymentReply, ReleasesReply, render, render_release
 from mainspring.api.repeating import Note, once
 from mainspring.api.wire import PAGE, Body, cursor, decode, page, read_body, reply
@@ -75,7 +76,7 @@ async def create(request: Request) -> Response:
     name = asked.pop("name")
     release = _release(ctx, account, f"{account.username}/{name}", asked)
     refuse({"name": name_fault(name), **_faults(ctx, release)})
-    await _version(ctx, account, release)
+    release = replace(release, version=(await _version(ctx, account, release)).id)
 
     async def make(note: Note) -> Response:
         made = await ctx.deployments.create(account.username, name, release, note.made(name))
@@ -113,7 +114,7 @@ async def update(request: Request) -> Response:
         changed_hardware = release.hardware != current.hardware
         refuse(_faults(ctx, release, hardware=changed_hardware))
         if (release.model, release.version) != (current.model, current.version):
-            await _version(ctx, account, release)
+            release = replace(release, version=(await _version(ctx, account, release)).id)
         if await ctx.deployments.release(deployment, release):
             ctx.hints.hint("scale")
             return reply(await render(ctx, await own_deployment(request, account), await take_census(ctx)))
@@ -178,8 +179,9 @@ def _release(ctx: Context, account: Account, deployment: str, asked: Mapping[str
 
 async def _version(ctx: Context, account: Account, release: Release) -> Version:
     """The release's version. Raises InvalidVersion when the account may not use it, or not any more."""
-    known = await visible(ctx, account, release.model) if release.model.count("/") == 1 else None
-    found = await ctx.catalog.get_version(release.model, release.version) if known else None
+    found = None
+    if release.model.count("/") == 1:
+        found = await version_of(ctx, account, release.model, release.version)
     if found is None:
         raise InvalidVersion
     return found

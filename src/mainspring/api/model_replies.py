@@ -7,16 +7,17 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 from starlette.requests import Request
 
+from mainspring.api.catalog import WeightsReply, whose
 from mainspring.api.context import context
 from mainspring.api.resources import ResourcesReply, render_resources
 from mainspring.api.wire import base_url
 from mainspring.core.durations import tell_retention
 from mainspring.core.shapes import Link, Moment, VersionId, Visibility
 from mainspring.records.catalog import Model, Version
-from mainspring.records.rendering import PredictionReply
+from mainspring.records.rendering import PredictionReply, Ran
 
 _PICTURE = re.compile(r'"(https?://[^"\\\s]+\.(?:png|jpe?g|webp|gif|avif))"', re.IGNORECASE)
 _NO_COVER = "/static/mark.svg"
@@ -31,6 +32,7 @@ class VersionReply(msgspec.Struct):
     openapi_schema: Annotated[
         Mapping[str, Any], Meta(description="OpenAPI document of its inputs and its output.")
     ]
+    ran: Annotated[Ran | UnsetType, Meta(description="What an alias stands for; ours.")] = UNSET
 
 
 class ScalingReply(msgspec.Struct):
@@ -63,6 +65,8 @@ class ModelReply(msgspec.Struct):
     created_at: Moment
     scaling: ScalingReply
     resources: ResourcesReply
+    aliases: Annotated[list[str], Meta(description="Ids that stand for a version of it; ours.")]
+    weights: Annotated[WeightsReply | None, Meta(description="Whose weights it runs with; ours.")]
     retention: Annotated[str | None, Meta(description="How long data of its predictions is kept; ours.")]
 
 
@@ -95,6 +99,8 @@ async def render_model(request: Request, model: Model) -> ModelReply:
             idle_timeout=model.idle_timeout_s,
         ),
         resources=render_resources(model),
+        aliases=[alias.id for alias in await ctx.aliases.list(model.full_name)],
+        weights=whose(await ctx.installed.get(model.full_name)),
         retention=tell_retention(model.retention_s),
     )
 
@@ -109,6 +115,12 @@ def _cover(example: PredictionReply | None) -> str | None:
     )
 
 
-def render_version(version: Version) -> VersionReply:
-    """The reply for a version."""
-    return VersionReply(version.id, version.created_at, version.cog_version, version.openapi_schema)
+def render_version(version: Version, asked: str | None = None) -> VersionReply:
+    """The reply for a version. asked: the id that it was asked for by, which an alias may be."""
+    return VersionReply(
+        asked or version.id,
+        version.created_at,
+        version.cog_version,
+        version.openapi_schema,
+        Ran(version.model, version.id) if asked not in (None, version.id) else UNSET,
+    )

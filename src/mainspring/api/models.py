@@ -12,7 +12,7 @@ from msgspec import UNSET, Meta, UnsetType
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from mainspring.api.context import authenticate, context, operator
+from mainspring.api.context import administers, authenticate, context, operator
 from mainspring.api.model_replies import ModelReply, render_model
 from mainspring.api.operation import Operation
 from mainspring.api.repeating import Note, once
@@ -96,7 +96,7 @@ async def create(request: Request) -> Response:
     account = await authenticate(request)
     raw = await read_body(request, _MOST_BYTES)
     body = decode(raw, ModelCreateBody)
-    if body.owner != account.username:
+    if not await administers(context(request), account, body.owner):
         raise Forbidden(f"You can only create models of your own account, {account.username}.")
     given: dict[str, Any] = {k: v or None for k, v in msgspec.structs.asdict(body).items()}
     faults = {
@@ -188,7 +188,9 @@ async def visible_model(request: Request, account: Account) -> Model:
     model = await context(request).catalog.get_model(
         request.path_params["owner"], request.path_params["name"]
     )
-    if model is None or (model.visibility != "public" and model.owner != account.username):
+    if model is None:
+        raise NotFound
+    if model.visibility != "public" and not await administers(context(request), account, model.owner):
         raise NotFound
     return model
 
@@ -196,7 +198,7 @@ async def visible_model(request: Request, account: Account) -> Model:
 async def own_model(request: Request, account: Account) -> Model:
     """The model in the path, to be changed. Raises Forbidden for a public one of somebody else."""
     model = await visible_model(request, account)
-    if model.owner != account.username:
+    if not await administers(context(request), account, model.owner):
         raise Forbidden
     return model
 

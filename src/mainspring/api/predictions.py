@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, Literal
 
@@ -12,7 +13,7 @@ from starlette.responses import Response
 from mainspring.api.context import Context, authenticate, context
 from mainspring.api.creating import EXAMPLE, CreateBody, CreateHeaders, Order, create_prediction
 from mainspring.api.operation import Operation
-from mainspring.api.references import latest, resolve
+from mainspring.api.references import asked_by_alias, latest, resolve
 from mainspring.api.timeline import add_waiting
 from mainspring.api.wire import PAGE, base_url, cursor, decode, page, query, read_body, reply
 from mainspring.core.errors import (
@@ -49,8 +50,10 @@ async def create(request: Request) -> Response:
     body = decode(raw, CreateBody)
     if body.version is None and body.model is None:
         raise InvalidInput([InvalidField("required", "", "version is required")])
-    version = await resolve(context(request), account, body.version or body.model or "")
-    return await create_prediction(request, _order(account, version, body, raw))
+    asked = body.version or body.model or ""
+    version = await resolve(context(request), account, asked)
+    order = _order(account, version, body, raw)
+    return await create_prediction(request, replace(order, asked=asked_by_alias(asked, version)))
 
 
 async def create_for_model(request: Request) -> Response:

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import tempfile
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Literal
 
-import msgspec
 from msgspec import UNSET, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from mainspring.api.context import authenticate, context, own
+from mainspring.api.lines import Say, told
 from mainspring.api.models import Scaling, refuse, scaling_changes
 from mainspring.api.operation import Operation
 from mainspring.api.resources import Resources, resource_changes
 from mainspring.api.wire import Body, base_url, convert
 from mainspring.core.catalog import name_fault
-from mainspring.core.errors import BundleError, InvalidField, InvalidInput, TooLarge
+from mainspring.core.errors import InvalidField, InvalidInput, TooLarge
 from mainspring.records.catalog import Model
-
-log = logging.getLogger(__name__)
-_encode = msgspec.json.Encoder().encode
 
 
 class PushQuery(Body):
@@ -49,7 +43,7 @@ async def push(request: Request) -> Response:
     """
     account = await authenticate(request)
     owner, name = request.path_params["owner"], request.path_params["name"]
-    own(account, owner)
+    await own(context(request), account, owner)
     fault = name_fault(name)
     if fault:
         raise InvalidInput([InvalidField("invalid_name", "name", f"name {fault}")])
@@ -63,8 +57,7 @@ async def push(request: Request) -> Response:
     except BaseException:
         archive.unlink(missing_ok=True)
         raise
-    lines = _build(request, archive, f"{owner}/{name}", wishes)
-    return StreamingResponse(lines, media_type="application/x-ndjson")
+    return _build(request, archive, f"{owner}/{name}", wishes)
 
 
 async def _receive(request: Request, archive: Path, limit: int) -> None:
@@ -79,39 +72,16 @@ async def _receive(request: Request, archive: Path, limit: int) -> None:
             out.write(chunk)
 
 
-async def _build(request: Request, archive: Path, model: str, wishes: dict[str, Any]) -> AsyncIterator[bytes]:
-    said: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
+def _build(request: Request, archive: Path, model: str, wishes: dict[str, Any]) -> StreamingResponse:
+    async def work(say: Say) -> dict[str, Any]:
+        def progress(message: str) -> None:
+            say({"event": "progress", "message": message})
 
-    async def run() -> None:
-        try:
-            version, created = await context(request).builder.build(
-                archive,
-                model,
-                wishes,
-                lambda message: said.put_nowait({"event": "progress", "message": message}),
-            )
-            url = f"{base_url(request)}/{model}"
-            said.put_nowait(
-                {"event": "version", "id": version.id, "created": created, "model": model, "url": url}
-            )
-        except BundleError as error:
-            said.put_nowait({"event": "error", "detail": str(error)})
-        except Exception:
-            log.exception("push of %s", model)
-            told = "The platform failed to build this; the server's log says more."
-            said.put_nowait({"event": "error", "detail": told})
-        finally:
-            archive.unlink(missing_ok=True)
-            said.put_nowait(None)
+        version, created = await context(request).builder.build(archive, model, wishes, progress)
+        url = f"{base_url(request)}/{model}"
+        return {"event": "version", "id": version.id, "created": created, "model": model, "url": url}
 
-    task = asyncio.create_task(run())
-    try:
-        while (line := await said.get()) is not None:
-            yield _encode(line) + b"\n"
-        await task
-    finally:
-        task.cancel()
-        archive.unlink(missing_ok=True)
+    return told(work, f"push of {model}", lambda: archive.unlink(missing_ok=True))
 
 
 async def _wishes(request: Request, owner: str, name: str) -> dict[str, Any]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mainspring.api.context import Context, authenticate, context
+from mainspring.api.context import Context, administers, authenticate, context
 from mainspring.api.creating import CreateBody, CreateHeaders, Order, create_prediction
 from mainspring.api.models import visible_model
 from mainspring.api.operation import Operation
 from mainspring.api.predictions import own_prediction, present, stop
+from mainspring.api.references import asked_by_alias, version_of
 from mainspring.api.wire import PAGE, cursor, decode, page, read_body, reply
 from mainspring.core.errors import InvalidField, InvalidInput, InvalidRequest, NotFound
 from mainspring.core.prediction import Prediction
@@ -31,7 +34,8 @@ async def create(request: Request) -> Response:
     ctx = context(request)
     raw = await read_body(request, ctx.settings.max_body)
     model = await visible_model(request, account)
-    version = await ctx.catalog.get_version(model.full_name, request.path_params["version_id"])
+    asked = request.path_params["version_id"]
+    version = await version_of(ctx, account, model.full_name, asked)
     if version is None:
         raise NotFound
     body = decode(raw, TrainingBody)
@@ -41,14 +45,14 @@ async def create(request: Request) -> Response:
         raise InvalidRequest("This version can't be trained: its cog.yaml names nothing as `train`.")
     await _check_destination(ctx, account, body.destination)
     line = Queue(version.model, version.id, training="")
-    return await create_prediction(
-        request, Order(account, version, line, body, raw, destination=body.destination)
-    )
+    order = Order(account, version, line, body, raw, destination=body.destination)
+    return await create_prediction(request, replace(order, asked=asked_by_alias(asked, version)))
 
 
 async def _check_destination(ctx: Context, account: Account, destination: str) -> None:
     owner, _, name = destination.partition("/")
-    if owner != account.username or await ctx.catalog.get_model(owner, name) is None:
+    mine = await administers(ctx, account, owner)
+    if not mine or await ctx.catalog.get_model(owner, name) is None:
         raise NotFound("The specified training destination does not exist")
 
 

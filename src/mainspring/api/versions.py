@@ -9,6 +9,7 @@ from mainspring.api.context import authenticate, context
 from mainspring.api.model_replies import VersionReply, render_version
 from mainspring.api.models import own_model, visible_model
 from mainspring.api.operation import Operation
+from mainspring.api.references import version_of
 from mainspring.api.wire import PAGE, cursor, page, reply
 from mainspring.core.errors import Conflict, Forbidden, NotFound
 from mainspring.core.shapes import Page, PageQuery
@@ -29,11 +30,12 @@ async def list_versions(request: Request) -> Response:
 
 async def get(request: Request) -> Response:
     """GET /models/{owner}/{name}/versions/{id}."""
-    model = await visible_model(request, await authenticate(request))
-    version = await context(request).catalog.get_version(model.full_name, request.path_params["version_id"])
+    account, asked = await authenticate(request), request.path_params["version_id"]
+    model = await visible_model(request, account)
+    version = await version_of(context(request), account, model.full_name, asked)
     if version is None:
         raise NotFound
-    return reply(render_version(version))
+    return reply(render_version(version, asked))
 
 
 async def delete(request: Request) -> Response:

@@ -10,6 +10,8 @@ from typer.core import TyperGroup
 from mainspring import __version__
 from mainspring.cli import (
     account,
+    alias,
+    catalog,
     collection,
     deployment,
     doctor,
@@ -77,6 +79,8 @@ app.command("whoami")(login.whoami)
 app.add_typer(account.app, name="account")
 app.add_typer(token.app, name="token")
 app.add_typer(model.app, name="model")
+app.add_typer(catalog.app, name="catalog")
+app.add_typer(alias.app, name="alias")
 app.add_typer(deployment.app, name="deployment")
 app.add_typer(collection.app, name="collection")
 app.add_typer(webhook.app, name="webhook")

@@ -66,7 +66,7 @@ def serve(
 
     mainspring serve
 
-    mainspring serve --host 0.0.0.0 --data /srv/mainspring --push models/hello-world
+    mainspring serve --host 0.0.0.0 --data /srv/mainspring --push models/mainspring/hello-world
     """
     from mainspring.settings import load_settings
 

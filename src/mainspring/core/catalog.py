@@ -10,6 +10,8 @@ from mainspring.core.errors import InvalidVersion
 
 _REFERENCE = re.compile(r"([^/:\s]+)/([^/:\s]+)(?::([0-9a-f]{64}))?")
 _VERSION_ID = re.compile(r"[0-9a-f]{64}")
+_ALIAS = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
+_BY_ALIAS = re.compile(rf"(?:([^/:\s]+/[^/:\s]+):)?({_ALIAS})")
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _LONGEST = 100
@@ -52,6 +54,19 @@ def collection_faults(slug: str, models: Sequence[str]) -> dict[str, str]:
         if found is None or found[3]:
             faults[f"models.{place}"] = f"models.{place} is not owner/name"
     return faults
+
+
+def parse_alias(text: str) -> tuple[str | None, str] | None:
+    """(owner/name or None, id) of `owner/name:id` or `id` with any id that an alias may have; None for neither."""
+    found = _BY_ALIAS.fullmatch(text)
+    return (found[1], found[2]) if found else None
+
+
+def alias_fault(alias: str) -> str | None:
+    """Why alias can't be one, as a sentence's end; None for one that can."""
+    if re.fullmatch(_ALIAS, alias):
+        return None
+    return "has 1 to 128 letters, digits, '.', '_' and '-', and begins with a letter or digit"
 
 
 def name_fault(name: str) -> str | None:

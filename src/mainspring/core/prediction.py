@@ -62,7 +62,8 @@ class Prediction:
     the end. (instance_id, attempt) says who runs it. `output` names files as `mainspring-output://…`, which replies
     turn into URLs. token: id of the token that made it. base_url: the listener that it was made through.
     destination: the model that a training makes a version of. keep_s: seconds that its data is kept after its end, None
-    for ever; data_removed: 1 once input, output and logs are gone.
+    for ever; data_removed: 1 once input, output and logs are gone. asked: the alias that it was made with. weights:
+    what those of the instance that runs it are called.
     """
 
     id: str
@@ -96,6 +97,8 @@ class Prediction:
     timeline: str | None = None
     keep_s: int | None = None
     data_removed: int = 0
+    asked: str | None = None
+    weights: str | None = None
 
     @property
     def expires_at(self) -> str | None:

@@ -18,6 +18,7 @@ class LaunchSpec:
     predictor: `file.py:Name`, relative to source; trains: it is what trains. document: JSON that coglet checks inputs
     by, in place of the source's. weights: a file in a directory of its own that the model reads but can't write, for
     COG_WEIGHTS. slots: predictions at once (COG_MAX_CONCURRENCY).
+    shared: directories that it may read, and no more.
     devices: GPU indexes given to it, for CUDA_VISIBLE_DEVICES; gpu_memory: bytes on each that it may take, 0 for all,
     for MAINSPRING_GPU_MEMORY. threads: how many it shall compute with.
     """
@@ -34,6 +35,7 @@ class LaunchSpec:
     trains: bool = False
     document: bytes | None = None
     weights: Path | None = None
+    shared: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

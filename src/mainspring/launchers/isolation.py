@@ -186,6 +186,17 @@ def _configured_home(environment: Path) -> Path | None:
     return Path(values[0]) if values else None
 
 
+def with_links(directories: Sequence[Path]) -> tuple[Path, ...]:
+    """The directories, and the files elsewhere that links in them lead to: caches of model hubs are made of links."""
+    found = dict.fromkeys(Path(os.path.realpath(directory)) for directory in directories)
+    for directory in list(found):
+        for root, _, files in os.walk(directory):
+            links = (Path(root, name) for name in files if os.path.islink(os.path.join(root, name)))
+            targets = (Path(os.path.realpath(link)) for link in links)
+            found |= dict.fromkeys(t for t in targets if t.is_file() and not t.is_relative_to(directory))
+    return tuple(found)
+
+
 def fence(
     spec: LaunchSpec, workdir: Path, isolation: Isolation, hidden: Sequence[Path], adapter: Path | None
 ) -> list[str]:
@@ -193,6 +204,7 @@ def fence(
     own = [
         str(spec.source),
         *([str(spec.weights.parent)] if spec.weights else []),
+        *map(str, spec.shared),
         *interpreter_roots(spec.environment),
         *([str(adapter.parent)] if adapter else []),
     ]

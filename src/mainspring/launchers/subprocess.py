@@ -11,13 +11,13 @@ import signal
 import socket
 import subprocess
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from mainspring.core.errors import LaunchError
 from mainspring.launchers import Launched, LaunchSpec, leftovers, setuplogs
-from mainspring.launchers.isolation import BOOT, COG_TEMPORARY, Isolation, fence, probe
+from mainspring.launchers.isolation import BOOT, COG_TEMPORARY, Isolation, fence, probe, with_links
 from mainspring.launchers.workdir import lay_out, open_beneath, remove
 
 OPEN_FILES = 65536
@@ -97,6 +97,7 @@ class SubprocessLauncher:
         if workdir.exists():
             raise LaunchError(f"An instance {spec.instance_id!r} is here already")
         try:
+            spec = replace(spec, shared=await asyncio.to_thread(with_links, spec.shared))
             await asyncio.to_thread(lay_out, spec, workdir, len(self._hidden))
             return self._start(spec, workdir, isolation)
         except OSError as error:

@@ -26,6 +26,7 @@ _CLAIMED = {
     "started_at": f"CASE WHEN {_TAKEN} THEN :created_at END",
     "instance_id": f"CASE WHEN {_TAKEN} THEN :seat END",
     "attempt": f"CASE WHEN {_TAKEN} THEN 1 ELSE 0 END",
+    "weights": "(SELECT weights FROM instances WHERE id = :seat)",
 }
 CREATE_CLAIMED = f"""
     INSERT INTO predictions ({_ALL}) SELECT {", ".join(_CLAIMED.get(c, ":" + c) for c in _COLUMNS)}
@@ -44,7 +45,8 @@ LIST_TRAININGS = Keyset.of(
     _ALL, "FROM predictions WHERE account = :account AND kind = 'training'", at="id", key="id"
 )
 CLAIM = f"""
-    UPDATE predictions SET status = 'processing', started_at = :now, instance_id = :instance, attempt = attempt + 1
+    UPDATE predictions SET status = 'processing', started_at = :now, instance_id = :instance, attempt = attempt + 1,
+        weights = (SELECT weights FROM instances WHERE id = :instance)
     WHERE {guard(Status.PROCESSING)} AND id IN (
         SELECT id FROM predictions WHERE queue = :queue AND status = 'starting' ORDER BY id LIMIT :limit)
     AND EXISTS (SELECT 1 FROM instances WHERE id = :instance AND state = 'ready')

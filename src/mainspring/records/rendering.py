@@ -36,6 +36,17 @@ class PredictionUrls(msgspec.Struct):
     ] = UNSET
 
 
+class Ran(msgspec.Struct):
+    """What ran, where that is not plain from the names that it was asked by; ours.
+
+    weights: what they are called, once it has begun.
+    """
+
+    model: ModelName
+    version: VersionId
+    weights: str | UnsetType = UNSET
+
+
 class PredictionReply(msgspec.Struct):
     """Replicate's prediction object, and its training, which has neither stream nor data_removed.
 
@@ -66,6 +77,7 @@ class PredictionReply(msgspec.Struct):
     deployment: str | UnsetType = UNSET
     webhook: str | UnsetType = UNSET
     webhook_events_filter: EventNames | UnsetType = UNSET
+    ran: Ran | UnsetType = UNSET
 
 
 class Renderer:
@@ -139,7 +151,7 @@ class Renderer:
         return PredictionReply(
             id=prediction.id,
             model=prediction.model,
-            version=prediction.version,
+            version=prediction.asked or prediction.version,
             input=Raw(prediction.input.encode()),
             logs=prediction.logs,
             output=Raw(with_urls(prediction.output, base)) if prediction.output is not None else _NULL,
@@ -160,7 +172,14 @@ class Renderer:
             webhook_events_filter=Raw(prediction.webhook_events_filter.encode())
             if prediction.webhook_events_filter
             else UNSET,
+            ran=_ran(prediction),
         )
+
+
+def _ran(prediction: Prediction) -> Ran | UnsetType:
+    if prediction.asked is None and prediction.weights is None:
+        return UNSET
+    return Ran(prediction.model, prediction.version, prediction.weights or UNSET)
 
 
 def address(base: str, prediction: Prediction) -> str:

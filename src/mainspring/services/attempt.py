@@ -21,6 +21,7 @@ from mainspring.launchers import Launched, Launcher
 from mainspring.objects import Objects
 from mainspring.records.catalog import Catalog, Version
 from mainspring.records.feed import Feed, Live
+from mainspring.records.installed import Installations
 from mainspring.records.instances import Instances
 from mainspring.records.predictions import Predictions
 from mainspring.services.inputs import InputError, Inputs
@@ -43,6 +44,7 @@ class Desk:
     catalog: Catalog
     predictions: Predictions
     instances: Instances
+    installed: Installations
     launcher: Launcher
     objects: Objects
     inputs: Inputs

