@@ -32,10 +32,18 @@ class Link:
 
 EXPLORE = Link("Explore", "/")
 # Entries for who is signed in: in the bar, and in the side bar of the operator's pages.
-SIGNED_IN: tuple[Link, ...] = (Link("Predictions", "/predictions", ("/p",)),)
+SIGNED_IN: tuple[Link, ...] = (
+    Link("Predictions", "/predictions", ("/p",)),
+    Link("Fleet", "/fleet"),
+)
 SIDE: tuple[Link, ...] = (
     Link("Predictions", "/predictions", ("/p",)),
     Link("Trainings", "/trainings"),
+    Link("Models", "/models"),
+    Link("Fleet", "/fleet"),
+    Link("Files", "/files"),
+    Link("Tokens", "/tokens"),
+    Link("Settings", "/settings"),
 )
 
 
