@@ -6,9 +6,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from mainspring.core.durations import tell_duration
 from mainspring.web.addresses import addresses
-from mainspring.web.settings_page import sections, size
+from mainspring.web.settings_page import duration, sections, size
 from mainspring.web.site import Site
 
 
@@ -50,7 +49,7 @@ class OperatorPages:
             request,
             "files.html",
             limit=size(settings.max_upload),
-            kept=tell_duration(int(settings.file_ttl_s)),
+            kept=duration(settings.file_ttl_s),
             base=addresses(request, settings).here,
         )
 

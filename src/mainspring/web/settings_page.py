@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mainspring import __version__
 from mainspring.api.context import Context
-from mainspring.core.durations import tell_duration, tell_retention
+from mainspring.core.durations import tell_duration
 from mainspring.records.accounts import Account
 from mainspring.settings import plain_settings
 from mainspring.web.addresses import Addresses
@@ -61,6 +61,12 @@ def sections(ctx: Context, account: Account, at: Addresses) -> list[Section]:
     ]
 
 
+def duration(seconds: float) -> str:
+    """A length of time as people say it: 1 h 30 min."""
+    words = {"d": " d ", "h": " h ", "m": " min ", "s": " s "}
+    return "".join(words.get(letter, letter) for letter in tell_duration(int(seconds))).strip()
+
+
 def size(count: int) -> str:
     """Bytes as people say them, exactly where that is short."""
     for unit, word in ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
@@ -70,13 +76,14 @@ def size(count: int) -> str:
 
 
 def _account(account: Account) -> list[Fact]:
-    kept = tell_retention(account.retention_s)
+    own = account.retention_s
+    kept = "as the server" if own is None else duration(own) if own else "for ever"
     return [
         ("username", account.username, "Owner of your models, deployments, predictions, files and tokens."),
         ("type", account.type, ""),
         (
             "retention",
-            kept or "as the server",
+            kept,
             "How long data of your predictions is kept: mainspring account set.",
         ),
     ]
@@ -92,7 +99,7 @@ def _hardware(ctx: Context) -> list[Fact]:
 def _value(ctx: Context, name: str) -> str:
     value = getattr(ctx.settings, name)
     if name.endswith("_s"):
-        return tell_duration(int(value)) if value else "for ever" if "retention" in name else "0s"
+        return "for ever" if not value and "retention" in name else duration(value)
     if name in _SIZES:
         return size(value)
     return f"{value:,}" if value or not name.endswith("_limit") else "no limit"

@@ -2,13 +2,13 @@
 import { call, signIn } from "./api.js";
 import { make } from "./dom.js";
 import { span } from "./format.js";
-import { Cards } from "./instances.js";
+import { Instances } from "./instances.js";
 import { drawMachine } from "./machine.js";
 
 const page = document.querySelector("[data-fleet]");
 const part = (name) => page.querySelector(`[data-${name}]`);
-const live = new Cards(part("instances"), ask);
-const past = new Cards(part("ended"), ask);
+const live = new Instances(part("instances"), "Instances by model", ask);
+const past = new Instances(part("ended"), "Instances that ended", ask);
 let timer = 0;
 
 function line(queue) {

@@ -5,7 +5,7 @@ import { button, copier, icon, make, toast } from "./dom.js";
 import { ago, bytes, span } from "./format.js";
 
 const SHAPES = { booting: "starting", ready: "succeeded", stopping: "canceled", ended: "aborted" };
-const COLUMNS = [["State"], ["Version"], ["Hardware"], ["Memory", "number"], ["GPU memory", "number gpu"], ["Load", "number"], ["Since", "number"], ["", "actions"]];
+const COLUMNS = [["State", "state-cell"], ["Version"], ["Hardware"], ["Memory", "figure"], ["GPU memory", "figure gpu"], ["Load", "figure"], ["Since", "figure"], ["", "actions"]];
 
 function stateOf(one) {
   const shape = one.state === "ended" && one.fault ? "failed" : SHAPES[one.state];
@@ -27,8 +27,8 @@ function place(one) {
 class Line {
   constructor(one, again) {
     this.again = again;
-    this.cells = COLUMNS.map(([, kind]) => make("td", { class: kind === "number" ? "figure" : kind === "number gpu" ? "figure gpu" : kind }));
-    this.element = make("tr", { data: { id: one.id } }, ...this.cells);
+    this.cells = COLUMNS.map(([word, kind]) => make("td", { class: kind, role: "cell", data: { word } }));
+    this.element = make("tr", { role: "row", data: { id: one.id } }, ...this.cells);
     this.logs = button("Setup logs", () => this.open(), { class: "button small quiet", "aria-label": `Setup logs of ${one.id}` });
     this.stop = button("Stop", () => this.end(), { class: "button small danger", "aria-label": `Stop ${one.id}` });
     this.cells.at(-1).append(this.logs, this.stop);
@@ -72,12 +72,16 @@ class Line {
   }
 }
 
-export class Cards {
-  constructor(box, again) {
+export class Instances {
+  constructor(box, label, again) {
     this.box = box;
     this.again = again;
     this.lines = new Map();
     this.groups = new Map();
+    const heads = COLUMNS.map(([word, kind]) => make("th", { scope: "col", role: "columnheader", class: kind }, word || make("span", { class: "sr" }, "Actions")));
+    this.table = make("table", { class: "table fleet-table stacked", role: "table" }, make("caption", { class: "sr" }, label), make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, ...heads)));
+    this.frame = make("div", { class: "table-box", tabIndex: 0, role: "region", "aria-label": label, hidden: true }, this.table);
+    box.append(this.frame);
   }
 
   show(instances) {
@@ -88,24 +92,23 @@ export class Cards {
       if (line) line.show(one);
       else this.add(one);
     }
-    for (const [model, group] of this.groups) if (!group.rows.children.length) { group.element.remove(); this.groups.delete(model); }
+    for (const [model, rows] of this.groups) if (rows.children.length === 1) { rows.remove(); this.groups.delete(model); }
+    this.frame.hidden = instances.length === 0;
     this.box.classList.toggle("with-gpus", instances.some((one) => one.devices.length));
   }
 
   add(one) {
     const line = new Line(one, this.again);
     this.lines.set(one.id, line);
-    this.group(one.model).rows.append(line.element);
+    this.group(one.model).append(line.element);
   }
 
   group(model) {
     if (!this.groups.has(model)) {
-      const rows = make("tbody");
-      const heads = COLUMNS.map(([word, kind]) => make("th", { scope: "col", class: kind }, word || make("span", { class: "sr" }, "Actions")));
-      const table = make("table", { class: "table" }, make("caption", { class: "sr" }, `Instances of ${model}`), make("thead", {}, make("tr", {}, ...heads)), rows);
-      const element = make("div", { class: "instance-group" }, make("h3", {}, make("a", { href: `/${model}` }, model)), make("div", { class: "table-box", tabIndex: 0, role: "region", "aria-label": `Instances of ${model}` }, table));
-      this.box.append(element);
-      this.groups.set(model, { element, rows });
+      const head = make("th", { scope: "rowgroup", role: "rowheader", colSpan: COLUMNS.length }, make("a", { href: `/${model}` }, model));
+      const rows = make("tbody", { role: "rowgroup" }, make("tr", { class: "group", role: "row" }, head));
+      this.table.append(rows);
+      this.groups.set(model, rows);
     }
     return this.groups.get(model);
   }

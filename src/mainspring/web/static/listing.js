@@ -10,10 +10,10 @@ export const when = (text) => make("time", { dateTime: text, title: new Date(tex
 export class Listing {
   constructor(box, { path, label, columns, keep = () => true }) {
     Object.assign(this, { box, path, label, columns, keep, next: null });
-    this.body = make("tbody");
-    const heads = columns.map(([word, , kind]) => make("th", { scope: "col", class: kind }, word || make("span", { class: "sr" }, "Actions")));
-    this.table = make("div", { class: "table-box", hidden: true }, make("table", { class: "table listing" },
-      make("caption", { class: "sr" }, label), make("thead", {}, make("tr", {}, ...heads)), this.body));
+    this.body = make("tbody", { role: "rowgroup" });
+    const heads = columns.map(([word, , kind]) => make("th", { scope: "col", role: "columnheader", class: kind === "figure" ? "number" : kind }, word || make("span", { class: "sr" }, "Actions")));
+    this.table = make("div", { class: "table-box", hidden: true }, make("table", { class: "table listing stacked", role: "table" },
+      make("caption", { class: "sr" }, label), make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, ...heads)), this.body));
     this.older = button("Show older", () => this.load(this.next), { class: "button", hidden: true });
     box.append(this.table, this.older);
   }
@@ -33,8 +33,8 @@ export class Listing {
   }
 
   row(one) {
-    const row = make("tr");
-    const redraw = (now) => row.replaceChildren(...this.columns.map(([, cell, kind]) => make("td", { class: kind }, ...[cell(now, redraw, () => { row.remove(); this.draw(); })].flat())));
+    const row = make("tr", { role: "row" });
+    const redraw = (now) => row.replaceChildren(...this.columns.map(([word, cell, kind]) => make("td", { class: kind, role: "cell", data: { word } }, ...[cell(now, redraw, () => { row.remove(); this.draw(); })].flat())));
     redraw(one);
     return row;
   }

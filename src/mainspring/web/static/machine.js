@@ -7,6 +7,7 @@ const share = (part, whole) => `${Math.min(100, Math.max(0, (100 * part) / (whol
 function resource(name, told, { used, reserved, total }, figures) {
   const full = make("i", { class: "used" });
   const held = make("i", { class: "reserved" });
+  for (const [bar, amount] of [[full, used], [held, reserved]]) bar.classList.toggle("nothing", !amount);
   full.style.width = share(used, total);
   held.style.width = share(reserved, total);
   return make("li", {}, make("span", { class: "machine-name" }, make("strong", {}, name), told && make("span", { class: "muted" }, told)),
