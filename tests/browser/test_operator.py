@@ -140,7 +140,7 @@ def test_rows_are_walked_by_keys(page: Page, server: Server) -> None:
 def test_the_whole_row_is_a_link(page: Page, server: Server) -> None:
     made = predict(server, "mainspring/hello-world", text="k")
     page.goto("/predictions")
-    row(page, made["id"]).locator(".source").click()
+    row(page, made["id"]).locator(".source").click(force=True)
     page.wait_for_url(f"**/p/{made['id']}")
 
 
@@ -204,7 +204,7 @@ def test_files_are_put_in_read_and_deleted(page: Page, tmp_path: Path) -> None:
     note = tmp_path / "a note.txt"
     note.write_text("remember")
     page.goto("/files")
-    page.get_by_label("Upload").set_input_files(note)
+    page.get_by_label("Upload", exact=True).set_input_files(note)
     line = page.locator("tr", has_text="a note.txt").first
     expect(line).to_contain_text("8 B")
     expect(page.get_by_role("status").first).to_contain_text("Uploaded a note.txt")

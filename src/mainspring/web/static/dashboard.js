@@ -35,7 +35,8 @@ const top = () => part("box").getBoundingClientRect().top;
 const reading = () => top() < 48 || part("rows").contains(document.activeElement);
 
 function keepingPlace(change) {
-  const held = reading() && [...rows.values()].map((row) => row.element).find((one) => (document.activeElement && one.contains(document.activeElement)) || one.getBoundingClientRect().bottom > 96);
+  const shown = [...part("rows").children];
+  const held = reading() ? shown.find((one) => one.contains(document.activeElement)) ?? shown.find((one) => one.getBoundingClientRect().bottom > 96) : undefined;
   const before = held?.getBoundingClientRect().top;
   change();
   if (held?.isConnected) window.scrollBy(0, held.getBoundingClientRect().top - before);

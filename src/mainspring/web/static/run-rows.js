@@ -23,7 +23,7 @@ export class Row {
   constructor(one, { training }) {
     this.training = training;
     this.id = one.id;
-    const link = make("a", { class: "row", href: `/p/${one.id}`, "aria-label": `${training ? "Training" : "Prediction"} ${one.id}`, title: one.id }, make("code", {}, one.id.slice(0, 12)));
+    const link = make("a", { class: "row", href: `/p/${one.id}`, title: one.id }, make("span", { class: "sr" }, training ? "Training " : "Prediction "), make("code", {}, one.id.slice(0, 12)));
     const created = make("time", { dateTime: one.created_at, title: new Date(one.created_at).toLocaleString(), data: { ago: "" } }, ago(one.created_at));
     this.status = cell("status");
     this.run = cell("run figure");
