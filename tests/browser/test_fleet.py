@@ -29,7 +29,7 @@ def test_an_instance_is_seen_read_and_stopped(page: Page, server: Server) -> Non
     dialog.get_by_role("button", name="Close").click()
     expect(line.get_by_role("button", name="Setup logs")).to_be_focused()
     line.get_by_role("button", name="Stop").click()
-    dialog.get_by_role("button", name="Keep it").click()
+    dialog.get_by_role("button", name="Close").click()
     expect(line).to_contain_text("ready")
     line.get_by_role("button", name="Stop").click()
     dialog.get_by_role("button", name="Stop").click()

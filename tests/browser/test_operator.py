@@ -191,7 +191,7 @@ def test_a_token_is_shown_once_and_can_be_disabled(page: Page, server: Server) -
     expect(made).not_to_contain_text("never")
     assert secret not in page.content()
     made.get_by_role("button", name="Disable").click()
-    page.get_by_role("dialog").get_by_role("button", name="Keep it").click()
+    page.get_by_role("dialog").get_by_role("button", name="Close").click()
     expect(made).to_contain_text("active")
     made.get_by_role("button", name="Disable").click()
     page.get_by_role("dialog").get_by_role("button", name="Disable").click()

@@ -40,6 +40,7 @@ SIDE: tuple[Link, ...] = (
     Link("Predictions", "/predictions", ("/p",)),
     Link("Trainings", "/trainings"),
     Link("Models", "/models"),
+    Link("Deployments", "/deployments"),
     Link("Fleet", "/fleet"),
     Link("Files", "/files"),
     Link("Tokens", "/tokens"),

@@ -1,7 +1,7 @@
 // Uploaded files: list, add, download, delete.
-import { confirmed } from "./asking.js";
 import { call } from "./api.js";
-import { copier, iconButton, make, toast } from "./dom.js";
+import { dialogForm } from "./ask.js";
+import { copier, iconButton, make } from "./dom.js";
 import { bytes } from "./format.js";
 import { Listing, when } from "./listing.js";
 
@@ -11,10 +11,13 @@ const field = drop.querySelector("input");
 const said = drop.querySelector("[data-said]");
 
 function actions(file, _, gone) {
-  return make("span", { class: "actions" }, copier(() => file.urls.get, `Copy the URL of ${file.name}`), iconButton("close", `Delete ${file.name}`, async () => {
-    if (!await confirmed("Delete this file?", `${file.name} can't be used as an input any more.`, "Delete")) return;
-    try { await call(`/files/${file.id}`, { method: "DELETE" }); gone(); } catch (error) { toast(error.message); }
-  }));
+  return make("span", { class: "actions" }, copier(() => file.urls.get, `Copy the URL of ${file.name}`), iconButton("close", `Delete ${file.name}`, () => dialogForm({
+    title: "Delete this file?",
+    text: `${file.name} can’t be used as an input any more.`,
+    action: "Delete",
+    danger: true,
+    submit: async () => { await call(`/files/${file.id}`, { method: "DELETE" }); gone(); },
+  })));
 }
 
 const listing = new Listing(box, {

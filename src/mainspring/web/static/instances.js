@@ -1,6 +1,6 @@
 // Instances by model, kept in place from one look to the next; their logs; and how to stop one.
-import { confirmed } from "./asking.js";
 import { call } from "./api.js";
+import { dialogForm } from "./ask.js";
 import { button, copier, icon, make, toast } from "./dom.js";
 import { ago, bytes, span } from "./format.js";
 
@@ -50,12 +50,15 @@ class Line {
     this.stop.hidden = !["booting", "ready"].includes(one.state);
   }
 
-  async end() {
+  end() {
     const busy = this.one.running ? ` ${this.one.running} running: it ends when they have.` : "";
-    if (!await confirmed("Stop this instance?", `${this.one.model} takes nothing more here.${busy} If work waits for it, another one boots.`, "Stop")) return;
-    this.stop.disabled = true;
-    try { await call(`/fleet/${this.one.id}/stop`, { method: "POST" }); this.again(); } catch (error) { toast(error.message); }
-    this.stop.disabled = false;
+    return dialogForm({
+      title: "Stop this instance?",
+      text: `${this.one.model} takes nothing more here.${busy} If work waits for it, another one boots.`,
+      action: "Stop",
+      danger: true,
+      submit: async () => { await call(`/fleet/${this.one.id}/stop`, { method: "POST" }); this.again(); },
+    });
   }
 
   async open() {

@@ -1,7 +1,7 @@
 // Tokens: make one, see it once, disable it.
-import { confirmed } from "./asking.js";
 import { call } from "./api.js";
-import { button, codeBlock, make, toast } from "./dom.js";
+import { dialogForm } from "./ask.js";
+import { button, codeBlock, make } from "./dom.js";
 import { Listing, when } from "./listing.js";
 
 const form = document.querySelector("[data-create]");
@@ -10,13 +10,16 @@ const fault = form.querySelector("[data-fault]");
 
 function action(token, redraw) {
   if (token.disabled_at) return "";
-  return button("Disable", async () => {
-    if (!await confirmed(`Disable ${token.name || "this token"}?`, "Nobody can use it from then on, and sessions that were begun with it end. It can't be enabled again.", "Disable")) return;
-    try {
+  return button("Disable", () => dialogForm({
+    title: `Disable ${token.name || "this token"}?`,
+    text: "Nobody can use it from then on, and sessions that were begun with it end. It can’t be enabled again.",
+    action: "Disable",
+    danger: true,
+    submit: async () => {
       await call(`/tokens/${token.id}`, { method: "DELETE" });
       redraw({ ...token, disabled_at: new Date().toISOString() });
-    } catch (error) { toast(error.message); }
-  }, { class: "button small danger", "aria-label": `Disable ${token.name || token.last_four}` });
+    },
+  }), { class: "button small danger", "aria-label": `Disable ${token.name || token.last_four}` });
 }
 
 const listing = new Listing(document.querySelector("[data-tokens]"), {
