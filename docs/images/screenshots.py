@@ -52,6 +52,16 @@ def _wide(chromium: Browser, server: Server, theme: str) -> None:
     _playground(page, theme)
     page.goto("/mainspring/every-widget/api")
     _keep(page, "api", theme)
+    _operator(page, server, theme)
+
+
+def _operator(page: Page, server: Server, theme: str) -> None:
+    for text in ("you", "again", "and again"):
+        server.cli("run", "mainspring/hello-world", "-i", f"text={text}")
+    for name in ("predictions", "fleet", "tokens", "settings"):
+        page.goto(f"/{name}")
+        page.locator("[data-asking]:visible").wait_for(state="detached")
+        _keep(page, name, theme)
 
 
 def _playground(page: Page, theme: str) -> None:
@@ -78,6 +88,10 @@ def _phone(chromium: Browser, server: Server, theme: str) -> None:
     _keep(page, "explore-phone", theme)
     page.goto("/mainspring/every-widget")
     _keep(page, "playground-phone", theme)
+    for name in ("predictions", "fleet"):
+        page.goto(f"/{name}")
+        page.locator("[data-asking]:visible").wait_for(state="detached")
+        _keep(page, f"{name}-phone", theme)
 
 
 def _keep(page: Page, name: str, theme: str) -> None:

@@ -13,6 +13,7 @@ import pytest
 from mainspring.core.prediction import Outcome, Prediction, Status
 from mainspring.database.sqlite import SqliteDatabase
 from mainspring.records.instances import Instance, Instances
+from mainspring.records.listing import Wanted
 from mainspring.records.predictions import Note, Predictions
 
 NOW = "2026-01-01T00:00:00.000000Z"
@@ -139,15 +140,14 @@ async def test_pages_go_both_ways(predictions: Predictions) -> None:
     for number in range(7):
         await predictions.create(new(number))
     await predictions.create(new(99, account="other"))
-    asked = {"after": None, "before": None, "source": None}
-    first = await predictions.list("me", None, 3, **asked)
+    first = await predictions.list("me", None, 3, Wanted())
     assert [p.id[-1] for p in first.items] == ["6", "5", "4"]
     assert first.previous is None
     assert first.next is not None
-    second = await predictions.list("me", ("n", first.next[2:]), 3, **asked)
+    second = await predictions.list("me", ("n", first.next[2:]), 3, Wanted())
     assert [p.id[-1] for p in second.items] == ["3", "2", "1"]
     assert second.previous is not None
-    back = await predictions.list("me", ("p", second.previous[2:]), 3, **asked)
+    back = await predictions.list("me", ("p", second.previous[2:]), 3, Wanted())
     assert [p.id for p in back.items] == [p.id for p in first.items]
 
 

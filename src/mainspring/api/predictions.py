@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, Literal
 
+import msgspec
 from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
@@ -28,10 +29,12 @@ from mainspring.core.queue import Queue
 from mainspring.core.shapes import Moment, Page, PageQuery
 from mainspring.records.accounts import Account
 from mainspring.records.catalog import Version
+from mainspring.records.listing import Wanted
 from mainspring.records.rendering import PredictionReply
 
 _CANCEL_REPLY_S = 1.0
 _WEB_GOES_BACK = timedelta(days=14)
+_Status = Literal["starting", "processing", "succeeded", "failed", "canceled", "aborted"]
 
 
 class PredictionListQuery(PageQuery):
@@ -42,6 +45,13 @@ class PredictionListQuery(PageQuery):
     source: Annotated[
         Literal["web", "api"] | None, Meta(description="Those made on the pages go back two weeks.")
     ] = None
+    status: Annotated[_Status | None, Meta(description="Ours.")] = None
+    model: Annotated[str | None, Meta(description="Ours: `owner/name`.", examples=["acme/hello-world"])] = (
+        None
+    )
+    deployment: Annotated[str | None, Meta(description="Ours: `owner/name`.", examples=["acme/live"])] = None
+    brief: Annotated[bool, Meta(description="Ours: without input, output and logs, for long lists.")] = False
+    limit: Annotated[int, Meta(ge=1, le=PAGE, description="Ours: most results in one page.")] = PAGE
 
 
 async def create(request: Request) -> Response:
@@ -97,21 +107,38 @@ async def stop(request: Request, prediction: Prediction) -> Prediction:
 
 
 async def list_predictions(request: Request) -> Response:
-    """GET /predictions?created_after&created_before&source&cursor, newest first."""
+    """GET /predictions, newest first; narrowed by Replicate's parameters and by ours."""
+    return await list_kind(request, "prediction")
+
+
+async def list_kind(request: Request, kind: str) -> Response:
+    """A page of the account's predictions or trainings. Raises InvalidInput, InvalidRequest."""
     account = await authenticate(request)
     ctx, asked = context(request), query(request, PredictionListQuery)
-    found = await ctx.predictions.list(
-        account.username,
-        cursor(request),
-        PAGE,
-        after=max(
-            filter(None, (_moment(asked.created_after, "created_after"), _web_from(ctx, asked))), default=None
-        ),
+    after = _moment(asked.created_after, "created_after")
+    wanted = Wanted(
+        kind=kind,
+        after=max(filter(None, (after, _web_from(ctx, asked))), default=None),
         before=_moment(asked.created_before, "created_before"),
         source=asked.source,
+        status=Status(asked.status) if asked.status else None,
+        model=asked.model,
+        deployment=asked.deployment,
+        brief=asked.brief,
     )
-    results = [await present(request, prediction) for prediction in found.items]
+    found = await ctx.predictions.list(account.username, cursor(request), asked.limit, wanted)
+    results = [await present(request, one) for one in found.items]
+    if asked.brief:
+        results = [_brief(one) for one in results]
     return reply(page(request, results, next_cursor=found.next, previous_cursor=found.previous))
+
+
+def _brief(one: PredictionReply) -> PredictionReply:
+    """What a running one has said so far is left out too."""
+    one.logs = ""
+    if one.status == Status.PROCESSING:
+        one.output = msgspec.Raw(b"null")
+    return one
 
 
 def _order(account: Account, version: Version, body: CreateBody, raw: bytes) -> Order:

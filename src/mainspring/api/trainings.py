@@ -11,13 +11,13 @@ from mainspring.api.context import Context, administers, authenticate, context
 from mainspring.api.creating import CreateBody, CreateHeaders, Order, create_prediction
 from mainspring.api.models import visible_model
 from mainspring.api.operation import Operation
-from mainspring.api.predictions import own_prediction, present, stop
+from mainspring.api.predictions import PredictionListQuery, list_kind, own_prediction, present, stop
 from mainspring.api.references import asked_by_alias, version_of
-from mainspring.api.wire import PAGE, cursor, decode, page, read_body, reply
+from mainspring.api.wire import decode, read_body, reply
 from mainspring.core.errors import InvalidField, InvalidInput, InvalidRequest, NotFound
 from mainspring.core.prediction import Prediction
 from mainspring.core.queue import Queue
-from mainspring.core.shapes import Page, PageQuery
+from mainspring.core.shapes import Page
 from mainspring.records.accounts import Account
 from mainspring.records.rendering import PredictionReply
 
@@ -57,11 +57,8 @@ async def _check_destination(ctx: Context, account: Account, destination: str) -
 
 
 async def list_trainings(request: Request) -> Response:
-    """GET /trainings?cursor, newest first."""
-    account = await authenticate(request)
-    found = await context(request).predictions.list_trainings(account.username, cursor(request), PAGE)
-    results = [await present(request, training) for training in found.items]
-    return reply(page(request, results, next_cursor=found.next, previous_cursor=found.previous))
+    """GET /trainings, newest first; narrowed like predictions."""
+    return await list_kind(request, "training")
 
 
 async def get(request: Request) -> Response:
@@ -102,7 +99,7 @@ operations = [
         handler=list_trainings,
         id="trainings.list",
         summary="The account's trainings, newest first",
-        query=PageQuery,
+        query=PredictionListQuery,
         reply=Page[PredictionReply],
     ),
     Operation(

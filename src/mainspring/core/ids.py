@@ -13,7 +13,15 @@ Random = Callable[[int], bytes]
 
 def new_id(now: datetime, random: Random = secrets.token_bytes) -> str:
     """26 lowercase characters: 52 bits of microseconds, then 76 random bits; ids sort by time."""
-    value = (int(now.timestamp() * 1_000_000) << 76) | (int.from_bytes(random(10), "big") >> 4)
+    return _spelled((int(now.timestamp() * 1_000_000) << 76) | (int.from_bytes(random(10), "big") >> 4))
+
+
+def first_id(at: datetime) -> str:
+    """What new ids of that moment and of later ones do not sort before."""
+    return _spelled(min(max(int(at.timestamp() * 1_000_000), 0), (1 << 54) - 1) << 76)
+
+
+def _spelled(value: int) -> str:
     return "".join(_CROCKFORD[(value >> shift) & 31] for shift in range(125, -1, -5))
 
 

@@ -13,7 +13,8 @@ from mainspring.core.prediction import Outcome, Prediction, Status, guard
 from mainspring.core.webhooks import wanted
 from mainspring.database import Database, Row, Statement
 from mainspring.records import outbox
-from mainspring.records.pages import Cursor, Keyset, Page, read_page
+from mainspring.records.listing import Wanted
+from mainspring.records.pages import Cursor, Page, read_page
 
 _COLUMNS = tuple(f.name for f in fields(Prediction))
 _ALL = ", ".join(_COLUMNS)
@@ -34,16 +35,6 @@ CREATE_CLAIMED = f"""
 COUNT_RUN = """
     UPDATE models SET run_count = run_count + 1 WHERE owner = :owner AND name = :name AND :kind = 'prediction'"""
 GET = f"SELECT {_ALL} FROM predictions WHERE id = :id"
-LIST = Keyset.of(
-    _ALL,
-    "FROM predictions WHERE account = :account AND kind = 'prediction' AND (:after IS NULL OR created_at >= :after)"
-    " AND (:before IS NULL OR created_at < :before) AND (:source IS NULL OR source = :source)",
-    at="id",
-    key="id",
-)
-LIST_TRAININGS = Keyset.of(
-    _ALL, "FROM predictions WHERE account = :account AND kind = 'training'", at="id", key="id"
-)
 CLAIM = f"""
     UPDATE predictions SET status = 'processing', started_at = :now, instance_id = :instance, attempt = attempt + 1,
         weights = (SELECT weights FROM instances WHERE id = :instance)
@@ -168,18 +159,10 @@ class Predictions:
         row = await self._database.fetch_one(GET, {"id": prediction_id})
         return prediction_of(row) if row else None
 
-    async def list(
-        self, account: str, cursor: Cursor | None, limit: int, **filters: str | None
-    ) -> Page[Prediction]:
-        """A page, newest first. filters: after (inclusive), before (exclusive), source; each None or text."""
-        given = {"account": account, **filters}
-        return await read_page(self._database, LIST, given, prediction_of, cursor, limit)
-
-    async def list_trainings(self, account: str, cursor: Cursor | None, limit: int) -> Page[Prediction]:
+    async def list(self, account: str, cursor: Cursor | None, limit: int, asked: Wanted) -> Page[Prediction]:
         """A page, newest first."""
-        return await read_page(
-            self._database, LIST_TRAININGS, {"account": account}, prediction_of, cursor, limit
-        )
+        given = {"account": account, **asked.params()}
+        return await read_page(self._database, asked.keyset(), given, prediction_of, cursor, limit)
 
     async def claim(self, queue: str, instance: str, limit: int, now: str) -> builtins.list[Prediction]:
         """Take up to limit waiting predictions for a ready instance, oldest first."""

@@ -17,6 +17,7 @@ from mainspring.web.collection_pages import CollectionPages
 from mainspring.web.covers import allow_pictures, cover
 from mainspring.web.deployment_pages import DeploymentPages
 from mainspring.web.model_pages import ModelPages
+from mainspring.web.operator_pages import OperatorPages
 from mainspring.web.sign_in import SignIn
 from mainspring.web.site import Site, wants_html
 
@@ -42,6 +43,7 @@ def pages(ctx: Context, links: SignInLinks | None = None) -> list[BaseRoute]:
         *reference.routes(site),
         *DeploymentPages(site, _FIRST).routes,
         *CollectionPages(site).routes,
+        *OperatorPages(site).routes,
         *ModelPages(site).routes,
         _Nowhere("/{path:path}", site.nowhere, methods=["GET"]),
     ]

@@ -31,16 +31,30 @@ class Link:
 
 
 EXPLORE = Link("Explore", "/")
-# Entries for who is signed in; each page of the operator's adds its own.
-SIGNED_IN: tuple[Link, ...] = ()
+# Entries for who is signed in: in the bar, and in the side bar of the operator's pages.
+SIGNED_IN: tuple[Link, ...] = (
+    Link("Predictions", "/predictions", ("/p",)),
+    Link("Fleet", "/fleet"),
+)
+SIDE: tuple[Link, ...] = (
+    Link("Predictions", "/predictions", ("/p",)),
+    Link("Trainings", "/trainings"),
+    Link("Models", "/models"),
+    Link("Deployments", "/deployments"),
+    Link("Fleet", "/fleet"),
+    Link("Files", "/files"),
+    Link("Tokens", "/tokens"),
+    Link("Settings", "/settings"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """The bar: account is None when nobody is signed in; here: the page's path and query; query: searched text."""
+    """The bars: account is None when nobody is signed in; here: the page's path and query; query: searched text."""
 
     account: Account | None
     links: tuple[Link, ...]
+    side: tuple[Link, ...]
     path: str
     here: str
     query: str
@@ -63,11 +77,18 @@ class Site:
         frame = Frame(
             account=account,
             links=(EXPLORE, *SIGNED_IN) if account else (EXPLORE,),
+            side=SIDE if account else (),
             path=path,
             here=f"{path}?{request.url.query}" if request.url.query else path,
             query=request.query_params.get("q", ""),
         )
         return html(template, status, frame=frame, ago=self.ago, **given)
+
+    async def own_page(self, request: Request, template: str, **given: Any) -> Response:
+        """A page for who is signed in; the way to sign in for others."""
+        if await self.account(request) is None:
+            return self.sign_in(request)
+        return await self.page(request, template, **given)
 
     async def closed(self, request: Request) -> Response | None:
         """A way to the sign-in page, where public models are not shown to everybody; else None."""

@@ -66,6 +66,7 @@ for (const block of document.querySelectorAll("[data-code]")) {
   block.replaceWith(codeBlock(pre.textContent, pre.getAttribute("aria-label")));
 }
 for (const it of document.querySelectorAll("[data-copy]")) it.after(copier(() => it.dataset.copy, it.dataset.copyLabel ?? "Copy the id"));
+document.querySelector(".side-bar [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 setInterval(() => {
   for (const time of document.querySelectorAll("time[data-ago]")) time.textContent = ago(time.dateTime);
 }, 30_000);

@@ -1,0 +1,66 @@
+"""The pages of who runs the platform: what runs, on what, and whose it is. Their scripts ask the API."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from mainspring.web.addresses import addresses
+from mainspring.web.settings_page import duration, sections, size
+from mainspring.web.site import Site
+
+
+class OperatorPages:
+    """Pages with the side bar."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self.routes = [
+            Route("/predictions", self.predictions, methods=["GET"]),
+            Route("/trainings", self.trainings, methods=["GET"]),
+            Route("/models", self.models, methods=["GET"]),
+            Route("/fleet", self.fleet, methods=["GET"]),
+            Route("/files", self.files, methods=["GET"]),
+            Route("/tokens", self.tokens, methods=["GET"]),
+            Route("/settings", self.settings, methods=["GET"]),
+        ]
+
+    async def predictions(self, request: Request) -> Response:
+        """GET /predictions?status&model&source&deployment&since: the account's predictions, live."""
+        return await self._site.own_page(request, "dashboard.html", kind="prediction")
+
+    async def trainings(self, request: Request) -> Response:
+        """GET /trainings?status&model&source&since: the account's trainings, live."""
+        return await self._site.own_page(request, "dashboard.html", kind="training")
+
+    async def models(self, request: Request) -> Response:
+        """GET /models: the account's own."""
+        return await self._site.own_page(request, "models.html")
+
+    async def fleet(self, request: Request) -> Response:
+        """GET /fleet: instances, the machine, and what waits, live."""
+        return await self._site.own_page(request, "fleet.html")
+
+    async def files(self, request: Request) -> Response:
+        """GET /files: what the account uploaded."""
+        settings = self._site.ctx.settings
+        return await self._site.own_page(
+            request,
+            "files.html",
+            limit=size(settings.max_upload),
+            kept=duration(settings.file_ttl_s),
+            base=addresses(request, settings).here,
+        )
+
+    async def tokens(self, request: Request) -> Response:
+        """GET /tokens: make, see and disable the account's tokens."""
+        return await self._site.own_page(request, "tokens.html")
+
+    async def settings(self, request: Request) -> Response:
+        """GET /settings: facts of the account and the server, to be read."""
+        account = await self._site.account(request)
+        if account is None:
+            return self._site.sign_in(request)
+        at = addresses(request, self._site.ctx.settings)
+        return await self._site.page(request, "server.html", sections=sections(self._site.ctx, account, at))
