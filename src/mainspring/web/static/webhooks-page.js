@@ -16,7 +16,7 @@ let timer = 0;
 
 function showSecret(key) {
   const hide = button("Hide", () => hideSecret(), { class: "button small" });
-  part("secret").replaceChildren(make("code", { "aria-label": "Signing secret" }, key), copier(() => key, "Copy the secret"), hide);
+  part("secret").replaceChildren(make("code", {}, key), copier(() => key, "Copy the secret"), hide);
 }
 
 function hideSecret() {
