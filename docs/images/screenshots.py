@@ -39,7 +39,8 @@ def main() -> None:
 def _server(root: Path) -> Server:
     server = Server(root / "data", private_urls=True).start()
     projects = [ROOT / "tests" / "browser" / "models" / name for name in ("every-widget", "maker")]
-    projects += [ROOT / "models" / "mainspring" / "hello-world", write_project("tokens", root)]
+    own = ROOT / "models" / "mainspring"
+    projects += [own / "hello-world", own / "imitator", write_project("tokens", root)]
     for project in projects:
         server.push(project, f"mainspring/{project.name}")
     return server
@@ -53,6 +54,7 @@ def _wide(chromium: Browser, server: Server, theme: str) -> None:
     page.goto("/mainspring/every-widget/api")
     _keep(page, "api", theme)
     _operator(page, server, theme)
+    _owners(page, theme)
 
 
 def _operator(page: Page, server: Server, theme: str) -> None:
@@ -62,6 +64,37 @@ def _operator(page: Page, server: Server, theme: str) -> None:
         page.goto(f"/{name}")
         page.locator("[data-asking]:visible").wait_for(state="detached")
         _keep(page, name, theme)
+
+
+def _owners(page: Page, theme: str) -> None:
+    page.goto("/deployments")
+    if page.get_by_role("link", name="prod").count() == 0:
+        _deploy(page)
+    page.goto("/deployments/mainspring/prod")
+    page.locator("[data-figures] .plot-end").first.wait_for()
+    _keep(page, "deployment", theme)
+    page.goto("/mainspring/hello-world/metrics")
+    page.locator("[data-figures] .plot-end").first.wait_for()
+    _keep(page, "metrics", theme)
+    page.goto("/mainspring/imitator/train")
+    _keep(page, "train", theme)
+    page.goto("/mainspring/hello-world/settings")
+    _keep(page, "model-settings", theme)
+
+
+def _deploy(page: Page) -> None:
+    """A deployment that has run a few times."""
+    page.goto("/deployments?model=mainspring/hello-world")
+    form = page.get_by_role("dialog")
+    form.get_by_label("Name", exact=True).fill("prod")
+    form.get_by_label("Version").get_by_text("newest").wait_for(state="attached")
+    form.get_by_role("button", name="Create").click()
+    page.wait_for_url("**/deployments/mainspring/prod")
+    page.get_by_role("link", name="Open in the playground").click()
+    for name in ("Ada", "Grace", "Mary"):
+        page.get_by_label("text", exact=True).fill(name)
+        page.get_by_role("button", name="Run").click()
+        page.get_by_text(f"hello {name}").wait_for()
 
 
 def _playground(page: Page, theme: str) -> None:
@@ -92,6 +125,9 @@ def _phone(chromium: Browser, server: Server, theme: str) -> None:
         page.goto(f"/{name}")
         page.locator("[data-asking]:visible").wait_for(state="detached")
         _keep(page, f"{name}-phone", theme)
+    page.goto("/deployments/mainspring/prod")
+    page.locator("[data-figures] .plot-end").first.wait_for()
+    _keep(page, "deployment-phone", theme)
 
 
 def _keep(page: Page, name: str, theme: str) -> None:

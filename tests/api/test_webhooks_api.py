@@ -83,6 +83,21 @@ async def test_the_deliveries_of_a_prediction(
     assert (await bob.get(f"/predictions/{made}/deliveries")).status_code == 404
 
 
+async def test_the_latest_deliveries_of_an_account(
+    house: House, ada: httpx.AsyncClient, bob: httpx.AsyncClient, made: str
+) -> None:
+    found = (await ada.get("/webhooks/deliveries")).json()
+    assert [(one["prediction"], one["state"]) for one in found["results"]] == [(made, "dead")]
+    assert found["results"] == (await ada.get(f"/predictions/{made}/deliveries")).json()["results"]
+    house.pass_time(1)
+    body = {"input": {}, "webhook": "https://example.com/hook"}
+    newer = (await ada.post("/models/ada/hello/predictions", json=body)).json()["id"]
+    await house.context.predictions.end_waiting(newer, Status.CANCELED, rfc3339(house.clock[0]))
+    results = (await ada.get("/webhooks/deliveries")).json()["results"]
+    assert [one["prediction"] for one in results] == [newer, made]
+    assert (await bob.get("/webhooks/deliveries")).json()["results"] == []
+
+
 async def test_sending_again(ada: httpx.AsyncClient, bob: httpx.AsyncClient, made: str) -> None:
     path = f"/predictions/{made}/deliveries/{made}-completed/resend"
     assert (await bob.post(path)).status_code == 404

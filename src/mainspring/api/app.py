@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -93,7 +94,7 @@ def create_app(ctx: Context, pages: Sequence[BaseRoute] = ()) -> ASGIApp:
     app.router.redirect_slashes = False
     app.state.context = ctx
     app.state.document = described.document
-    return _OnePath(_Hot(app), sections)
+    return _OnePath(_Hot(app), sections, pages)
 
 
 class _Description:
@@ -153,33 +154,34 @@ class _OnePath:
     """Gives each request the path that the routes know.
 
     Clients disagree whether the base URL ends in /v1: /v1/v1/x and /x become /v1/x. A client that appends a
-    page's absolute `next` to its base is understood as well.
+    page's absolute `next` to its base is understood as well. Some pages have the path of a section: who asks for
+    HTML, without a token, gets the page.
     """
 
-    def __init__(self, app: ASGIApp, operations: Sequence[Operation]) -> None:
+    def __init__(self, app: ASGIApp, operations: Sequence[Operation], pages: Sequence[BaseRoute]) -> None:
         self._app = app
         sections = "|".join(sorted({re.escape(one.path.split("/")[1]) for one in operations}))
         self._bare = re.compile(rf"^/(?:v1/)*(?=(?:{sections})(?:/|$))")
+        routes = [page for page in pages if isinstance(page, Route)]
+        self._pages = [page.path_regex for page in routes if self._bare.match(page.path)]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
+        if scope["type"] == "http" and not self._is_page(scope):
             path: str = scope["path"]
             if path.startswith("/v1/http") and (found := _APPENDED.match(path)):
                 path = found[1]
-            if not _opened(scope):
-                path = self._bare.sub("/v1/", path, count=1)
+            path = self._bare.sub("/v1/", path, count=1)
             if path != "/" and path.endswith("/"):
                 path = path.rstrip("/")
             if path != scope["path"]:
                 scope = {**scope, "path": path, "raw_path": path.encode()}
         await self._app(scope, receive, send)
 
-
-def _opened(scope: Scope) -> bool:
-    """Whether a person opens a page; some have paths that clients without /v1 in their base use as well."""
-    headers = dict(scope["headers"])
-    wants_page = b"text/html" in headers.get(b"accept", b"")
-    return wants_page and scope["method"] in ("GET", "HEAD") and b"authorization" not in headers
+    def _is_page(self, scope: Scope) -> bool:
+        if scope["method"] not in ("GET", "HEAD") or not any(p.match(scope["path"]) for p in self._pages):
+            return False
+        headers = Headers(scope=scope)
+        return "text/html" in headers.get("accept", "") and "authorization" not in headers
 
 
 async def _health(request: Request) -> Response:

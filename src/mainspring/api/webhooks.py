@@ -87,6 +87,14 @@ async def resend(request: Request) -> Response:
     return reply(_render(again), 202)
 
 
+async def list_recent(request: Request) -> Response:
+    """GET /webhooks/deliveries: of all predictions, the newest first."""
+    account = await authenticate(request)
+    found = await context(request).deliveries.recent(account.username, cursor(request), PAGE)
+    results = [_render(delivery) for delivery in found.items]
+    return reply(page(request, results, next_cursor=found.next, previous_cursor=found.previous))
+
+
 async def list_dead(request: Request) -> Response:
     """GET /webhooks/dead: deliveries of `completed` that were tried in vain to the end, newest first."""
     account = await authenticate(request)
@@ -140,6 +148,17 @@ operations = [
         id="webhooks.default.secret.rotate",
         summary="Replace the secret that webhooks are signed with",
         reply=RotatedReply,
+        ours=True,
+    ),
+    Operation(
+        method="GET",
+        path="/webhooks/deliveries",
+        handler=list_recent,
+        id="webhooks.deliveries.list",
+        summary="The latest webhook deliveries",
+        query=PageQuery,
+        reply=Page[DeliveryReply],
+        faults=(400,),
         ours=True,
     ),
     Operation(

@@ -36,6 +36,12 @@ DEAD = Keyset.of(
     at="p.id",
     key="d.event",
 )
+RECENT = Keyset.of(
+    _DELIVERY + ", " + _PREDICTION,
+    "FROM deliveries d CROSS JOIN predictions p ON p.id = d.prediction_id WHERE p.account = :account",
+    at="d.prediction_id",
+    key="d.event",
+)
 RESEND = """
     UPDATE deliveries SET state = 'pending', tries = 0, due_at = :now
     WHERE prediction_id = :id AND event = :event AND state <> 'waiting' AND NOT (state = 'pending' AND due_at <= :now)
@@ -144,6 +150,10 @@ class Deliveries:
     async def dead(self, account: str, cursor: Cursor | None, limit: int) -> Page[Delivery]:
         """Those of an account that were tried in vain to the end, newest first."""
         return await read_page(self._database, DEAD, {"account": account}, _delivery, cursor, limit)
+
+    async def recent(self, account: str, cursor: Cursor | None, limit: int) -> Page[Delivery]:
+        """All of an account, those of the newest predictions first."""
+        return await read_page(self._database, RECENT, {"account": account}, _delivery, cursor, limit)
 
     async def resend(self, prediction_id: str, event: str, now: str) -> bool:
         """Begin again with an event, now; False when there is none, or it is about to be sent anyway."""

@@ -61,7 +61,7 @@ class Installations:
         return [_installed(row) for row in await self._database.fetch(LIST)]
 
     async def put(self, installed: Installed) -> None:
-        """Note an installation. When it changes the weights, instances that read the old ones go; new ones are measured."""
+        """Note an installation. When its weights change, instances that read the old ones go; new ones are measured."""
         row = {c: getattr(installed, c) for c in _COLUMNS} | {"own": int(installed.own)}
         known = await self._database.fetch(GET, {"model": installed.model})
         before = _installed(known[0]) if known else None

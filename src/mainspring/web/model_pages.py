@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from markupsafe import Markup
+from msgspec import UNSET
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -232,7 +233,10 @@ class ModelPages:
         if model.default_example is None:
             return None
         found = await self._site.ctx.predictions.get(model.default_example)
-        return await present(request, found) if found else None
+        told = await present(request, found) if found else None
+        if told is not None:
+            told.webhook = UNSET
+        return told
 
     def _side(self, version: Version) -> Side:
         return Side(

@@ -41,6 +41,7 @@ def pages(ctx: Context, links: SignInLinks | None = None) -> list[BaseRoute]:
         Route("/s/{capability:str}", own.shared, methods=["GET"]),
         *SignIn(site, links or SignInLinks()).routes,
         *reference.routes(site),
+        Route("/webhooks", own.webhooks, methods=["GET"]),
         *DeploymentPages(site, _FIRST).routes,
         *CollectionPages(site).routes,
         *OperatorPages(site).routes,
@@ -111,3 +112,10 @@ class _Pages:
         )
         response.headers.update({"X-Robots-Tag": "noindex", "Referrer-Policy": "no-referrer"})
         return response
+
+    async def webhooks(self, request: Request) -> Response:
+        """GET /webhooks: the secret and the latest deliveries."""
+        if await self._site.account(request) is None:
+            return self._site.sign_in(request)
+        at = addresses(request, self._site.ctx.settings)
+        return await self._site.page(request, "webhooks.html", first=_FIRST, at=at)

@@ -24,7 +24,7 @@ export function row(one, sent, withPrediction = false) {
       toast("Sending it again");
       sent();
     } catch (error) { toast(error.message); again.disabled = false; }
-  }, { class: "button small", "aria-label": `Send ${one.event} again` });
+  }, { class: "button small", "aria-label": `Send again: ${one.event}` });
   const next = one.next_attempt_at && make("span", { class: "muted" }, ` next ${new Date(one.next_attempt_at).toLocaleTimeString()}`);
   return make("tr", {}, make("td", {}, state, next), withPrediction && make("td", {}, make("a", { href: `/p/${one.prediction}` }, make("code", { class: "id" }, `${one.prediction.slice(0, 8)}…`))),
     make("th", { scope: "row" }, one.event), make("td", { class: "address" }, make("code", { title: one.url }, one.url)), make("td", {}, tries(one)), make("td", { class: "actions" }, one.state === "waiting" ? "" : again));

@@ -61,7 +61,7 @@ function banner({ state, serving_release: serving, failed_release: failed, error
 
 function row(one, current) {
   const { hardware, min_instances: least, max_instances: most } = one.configuration;
-  const back = one.number !== current.number && most > 0 && button("Run again", () => release(current, runs(one), `Release what ${one.number} was`, "A new release with this version, hardware and numbers."), { class: "button small", "aria-label": `Run release ${one.number} again` });
+  const back = one.number !== current.number && most > 0 && button("Run again", () => release(current, runs(one), `Release what ${one.number} was`, "A new release with this version, hardware and numbers."), { class: "button small", "aria-label": `Run again: release ${one.number}` });
   const told = one.error && make("details", { class: "told" }, make("summary", {}, one.error.split("\n")[0].slice(0, 120)), make("pre", { class: "pane logs" }, [one.error, one.logs].filter(Boolean).join("\n\n")));
   const lived = one.live_at ? make("span", {}, moment(one.live_at), one.ended_at && " to ", one.ended_at && moment(one.ended_at)) : make("span", { class: "muted" }, "never");
   return make("tr", {}, make("th", { scope: "row", class: "figure" }, String(one.number)), make("td", {}, stage(one.state), told), make("td", {}, version(one)), make("td", {}, hardware),

@@ -72,13 +72,16 @@ async function open() {
   const training = isTraining(first);
   const text = !training && await isText(first);
   const result = new Result(part("result"), { text, before: training ? undefined : pictureIn(first) });
-  const sharing = new Sharing(part("sharing"), id);
+  let last = first;
+  const tell = () => part("facts").replaceChildren(...facts(last, sharing.shared));
+  const sharing = new Sharing(part("sharing"), id, () => tell());
   let shown = "";
   const show = (one) => {
     const now = `${one.status} ${one.data_removed}`;
     trouble("");
     result.show(one);
-    part("facts").replaceChildren(...facts(one));
+    last = one;
+    tell();
     if (shown !== now) {
       part("actions").replaceChildren(...actions(one, sharing, show));
       part("input").replaceChildren(...inputs(one));

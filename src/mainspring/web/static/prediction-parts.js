@@ -9,7 +9,8 @@ export function moment(text) {
   return make("time", { dateTime: text, title: new Date(text).toLocaleString(), data: { ago: "" } }, ago(text));
 }
 
-export function facts(one) {
+// kept: whether its data stays although its time may pass.
+export function facts(one, kept = false) {
   const version = make("a", { href: `/${one.model}/versions/${one.version}` }, make("code", { title: one.version }, one.version.slice(0, 12)));
   const started = one.timeline?.started_at ?? one.started_at;
   const { predict_time: ran, total_time: total, cost } = one.metrics ?? {};
@@ -17,7 +18,7 @@ export function facts(one) {
     one.source && ["Source", one.source === "web" ? "web" : "API"], one.hardware && ["Hardware", one.hardware], ["Created", moment(one.created_at)],
     started && ["Queued", span(Date.parse(started) - Date.parse(one.created_at))], ran !== undefined && ["Ran", span(ran * 1000)], total !== undefined && ["Total", span(total * 1000)],
     cost !== undefined && ["Cost", money(cost)], one.completed_at && ["Completed", moment(one.completed_at)], one.deadline && ["Deadline", moment(one.deadline)],
-    one.expires_at && !one.data_removed && ["Kept until", new Date(one.expires_at).toLocaleString()]];
+    one.expires_at && !one.data_removed && !kept && ["Kept until", new Date(one.expires_at).toLocaleString()]];
   return rows.filter(Boolean).map(([word, value]) => make("div", {}, make("dt", {}, word), make("dd", {}, value)));
 }
 

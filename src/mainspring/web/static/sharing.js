@@ -4,8 +4,9 @@ import { dialogForm } from "./ask.js";
 import { button, copier, make, toast } from "./dom.js";
 
 export class Sharing {
-  constructor(place, id) {
-    this.place = place;
+  // changed() is called when it is shared or no longer.
+  constructor(place, id, changed) {
+    Object.assign(this, { place, changed, shared: false });
     this.path = `/predictions/${id}/share`;
     this.button = button("Share", () => this.#share());
   }
@@ -17,7 +18,8 @@ export class Sharing {
   }
 
   #show(url) {
-    this.button.hidden = Boolean(url);
+    this.button.hidden = this.shared = Boolean(url);
+    this.changed();
     const link = url && new URL(url).pathname;
     this.place.replaceChildren(...(url ? [make("div", { class: "banner share-line" }, make("span", {}, "Whoever has the link sees it:"), make("a", { href: link }, make("code", {}, location.origin + link)),
       copier(() => location.origin + link, "Copy the public link"), button("Stop sharing", () => this.#end(), { class: "button small" }))] : []));
