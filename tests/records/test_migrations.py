@@ -23,6 +23,11 @@ def test_the_first_ledger_becomes_what_a_new_one_is(tmp_path: Path) -> None:
     assert old.execute("SELECT username FROM accounts").fetchall() == [("acme",)]
 
 
+def test_steps_are_numbered_without_gap_or_twin() -> None:
+    names = [f.name for f in files("mainspring.database.schema").iterdir() if f.name.endswith(".sql")]
+    assert sorted(int(name[:3]) for name in names) == list(range(1, len(names) + 1))
+
+
 def test_a_ledger_of_a_newer_release_is_refused(tmp_path: Path) -> None:
     ledger = sqlite3.connect(tmp_path / "ledger", isolation_level=None)
     migrate(ledger)
