@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import secrets
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 Random = Callable[[int], bytes]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def new_id(now: datetime, random: Random = secrets.token_bytes) -> str:
@@ -40,3 +42,8 @@ def parse_time(text: str) -> datetime:
     """The moment that an ISO 8601 text names; UTC when it names no zone. Raises ValueError."""
     at = datetime.fromisoformat(text)
     return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def micros(text: str) -> int:
+    """The moment that an ISO 8601 text names, in whole microseconds since 1970. Raises ValueError."""
+    return (parse_time(text) - _EPOCH) // _MICROSECOND

@@ -63,7 +63,8 @@ class Prediction:
     turn into URLs. token: id of the token that made it. base_url: the listener that it was made through.
     destination: the model that a training makes a version of. keep_s: seconds that its data is kept after its end, None
     for ever; data_removed: 1 once input, output and logs are gone. asked: the alias that it was made with. weights:
-    what those of the instance that runs it are called.
+    what those of the instance that runs it are called. price: nano-dollars for a second of its hardware, list_price:
+    Replicate's; reserved: micro-dollars that it is taken to cost until it ends.
     """
 
     id: str
@@ -99,6 +100,9 @@ class Prediction:
     data_removed: int = 0
     asked: str | None = None
     weights: str | None = None
+    price: int = 0
+    list_price: int = 0
+    reserved: int = 0
 
     @property
     def expires_at(self) -> str | None:

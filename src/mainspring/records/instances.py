@@ -11,8 +11,9 @@ from dataclasses import dataclass, fields
 from statistics import median
 from typing import Any
 
-from mainspring.core.ids import parse_time
+from mainspring.core.ids import micros, parse_time
 from mainspring.database import Database, Row, Statement
+from mainspring.records import metering
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,8 @@ class Instance:
     memory: bytes set aside for it, gpu_memory: on each of its devices, 0 for all of it; the used ones as measured last.
     cpus: cores, None for what the settings say. cause says why it was booted, reason why it went, fault why it never
     got ready, if that is the model's doing. steps: JSON array of {name, at}, how it came up so far.
+    payer: the account that pays for all of its time, None when it serves everybody. deployment: owner/name. price,
+    list_price: nano-dollars for a second, here and at Replicate.
     """
 
     id: str
@@ -49,12 +52,17 @@ class Instance:
     memory_used: int | None = None
     gpu_memory_used: int | None = None
     cause: str | None = None
+    payer: str | None = None
+    deployment: str | None = None
+    price: int = 0
+    list_price: int = 0
 
 
 _COLUMNS = tuple(f.name for f in fields(Instance))
 _ALL = ", ".join(_COLUMNS)
 
-ADD = f"INSERT INTO instances ({_ALL}) VALUES ({', '.join(':' + c for c in _COLUMNS)})"
+ADD = f"""
+    INSERT INTO instances ({_ALL}, settled_us) VALUES ({", ".join(":" + c for c in _COLUMNS)}, :settled_us)"""
 LIVE = f"SELECT {_ALL} FROM instances WHERE state <> 'ended' ORDER BY created_at"
 LAUNCHED = """
     UPDATE instances SET address = :address, pid = :pid, pid_started_at = :pid_started_at, steps = :steps
@@ -101,7 +109,8 @@ class Instances:
     async def add(self, instance: Instance) -> None:
         """Store a decision to boot."""
         row = {c: getattr(instance, c) for c in _COLUMNS}
-        await self._database.write(Statement(ADD, row | {"devices": json.dumps(instance.devices)}))
+        row |= {"devices": json.dumps(instance.devices), "settled_us": micros(instance.created_at)}
+        await self._database.write(Statement(ADD, row))
 
     async def live(self) -> list[Instance]:
         """Every instance that has not ended, oldest first."""
@@ -147,9 +156,23 @@ class Instances:
         """Let it go once what it runs has ended; it takes nothing more. False when it is going already."""
         return await self._change(DRAIN, id=instance_id, reason=reason)
 
-    async def end(self, instance_id: str, reason: str, logs: str, now: str, fault: str | None = None) -> bool:
-        """Its process is gone; False when that was known. fault: why it never got ready, if the model is to blame."""
-        return await self._change(END, id=instance_id, reason=reason, logs=logs, now=now, fault=fault)
+    async def end(
+        self,
+        instance_id: str,
+        reason: str,
+        logs: str,
+        now: str,
+        fault: str | None = None,
+        of_use_until: str | None = None,
+    ) -> bool:
+        """Its process is gone; False when that was known. fault: why it never got ready, if the model is to blame.
+
+        of_use_until: when its time stopped to be worth paying for, if that is not now.
+        """
+        given = {"id": instance_id, "reason": reason, "logs": logs, "now": now, "fault": fault}
+        metered = metering.on_instance_end(instance_id, of_use_until or now)
+        *_, rows = await self._database.write(*metered, Statement(END, given))
+        return bool(rows)
 
     async def fault(self, queue: str) -> Instance | None:
         """The last instance of a queue that failed to get ready."""

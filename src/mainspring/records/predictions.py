@@ -14,6 +14,7 @@ from mainspring.core.webhooks import wanted
 from mainspring.database import Database, Row, Statement
 from mainspring.records import outbox
 from mainspring.records.listing import Wanted
+from mainspring.records.metering import Metering, on_loss
 from mainspring.records.pages import Cursor, Page, read_page
 
 _COLUMNS = tuple(f.name for f in fields(Prediction))
@@ -122,6 +123,7 @@ class Predictions:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._metering = Metering(database)
 
     async def create(
         self, prediction: Prediction, seat: str | None = None, also: Sequence[Statement] = ()
@@ -198,7 +200,8 @@ class Predictions:
         }
         change = Statement(FINISH, given, guard=True)
         ended = {"output": outcome.output is not None, "said": outcome.said}
-        return await self._end(prediction, change, now, **ended, also=also)
+        used = await self._metering.on_finish(prediction, outcome.status, outcome.metrics, now)
+        return await self._end(prediction, change, now, **ended, also=(*used, *also))
 
     async def end_waiting(
         self, prediction_id: str, status: Status, now: str, *, error: str | None = None, logs: str = ""
@@ -226,7 +229,7 @@ class Predictions:
 
     async def _end_waiting(self, prediction: Prediction, given: dict[str, Any]) -> Prediction | None:
         change = Statement(END_WAITING, {**given, "id": prediction.id}, guard=True)
-        return await self._end(prediction, change, given["now"])
+        return await self._end(prediction, change, given["now"], also=on_loss(prediction, given["now"]))
 
     async def lose_instance(
         self, instance: str, attempts: int, error: str, now: str
@@ -251,7 +254,8 @@ class Predictions:
             "error": error,
             "now": now,
         }
-        return await self._end(prediction, Statement(GIVE_UP, given, guard=True), now)
+        change = Statement(GIVE_UP, given, guard=True)
+        return await self._end(prediction, change, now, also=on_loss(prediction, now))
 
     async def _end(
         self,

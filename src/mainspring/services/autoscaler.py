@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from mainspring.core.ids import new_id, parse_time, rfc3339
 from mainspring.core.placement import Capacity, Resident, impossible
+from mainspring.core.pricing import nano_dollars
 from mainspring.core.queue import Queue
 from mainspring.core.room import Offer, Seeker, Tenant, seek
 from mainspring.core.scaling import Copy, Observed, decide
@@ -190,7 +191,7 @@ class Autoscaler:
             self._habits = _Habits(await self._instances.boots(), calls, now)
 
     def _instance(self, queue: str, wanted: Wanted, devices: tuple[int, ...]) -> Instance:
-        now = self._now()
+        now, hardware = self._now(), self._settings.hardware.get(wanted.hardware)
         return Instance(
             id=new_id(now),
             queue=queue,
@@ -205,6 +206,10 @@ class Autoscaler:
             slots=wanted.version.slots,
             created_at=rfc3339(now),
             last_used_at=rfc3339(now),
+            payer=wanted.payer,
+            deployment=wanted.queue.deployment,
+            price=nano_dollars(hardware.price_per_second) if hardware else 0,
+            list_price=nano_dollars(hardware.list_price) if hardware else 0,
         )
 
     async def _never(self, queue: str, wanted: Wanted, error: str) -> int:

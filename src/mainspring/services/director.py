@@ -50,7 +50,9 @@ class Director:
             if row.pid is not None and row.pid_started_at is not None:
                 await self._desk.launcher.reap(row.pid, row.pid_started_at)
             now = rfc3339(self._desk.now())
-            await self._desk.instances.end(row.id, "the server was gone", row.setup_logs, now)
+            await self._desk.instances.end(
+                row.id, "the server was gone", row.setup_logs, now, of_use_until=row.last_used_at
+            )
         await self._desk.launcher.sweep()
         for instance_id in await self._desk.predictions.running():
             await self._lose(instance_id, "The server stopped while this prediction ran.")

@@ -20,13 +20,17 @@ _ONE_TRAINING = Policy(min_instances=0, max_instances=1, slots=1, idle_timeout_s
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a line needs: instances of this version, on this hardware, so many as the policy says."""
+    """What a line needs: instances of this version, on this hardware, so many as the policy says.
+
+    payer: the account that pays for all of their time; None when they serve everybody, or one training.
+    """
 
     queue: Queue
     version: Version
     hardware: str
     need: Need
     policy: Policy
+    payer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +94,10 @@ class Lines:
             gpus = max(int(version.gpu), hardware.gpus if hardware else 0, model.gpus or 0)
             need = self._need(hardware, model, gpus, footprint)
             policy = self._of_model(model, version)
+            payer = model.owner if model.visibility == "private" else None
             if queue.training is not None:
-                version, policy = replace(version, slots=1), _ONE_TRAINING
-            return Wanted(queue, version, model.hardware, need, policy)
+                version, policy, payer = replace(version, slots=1), _ONE_TRAINING, None
+            return Wanted(queue, version, model.hardware, need, policy, payer)
         deployment = warm.deployments.get(queue.deployment)
         release = await self._release(deployment, queue) if deployment else None
         if deployment is None or release is None:
@@ -102,7 +107,7 @@ class Lines:
         gpus = gpus and max(gpus, model.gpus or 0)
         need = self._need(hardware, model, gpus, footprint)
         policy = self._of_release(deployment, release, version, model, busy)
-        return Wanted(queue, version, release.hardware, need, policy)
+        return Wanted(queue, version, release.hardware, need, policy, deployment.owner)
 
     async def _release(self, deployment: Deployment, queue: Queue) -> Release | None:
         """The release that says how many instances the line has; None when it never took a prediction."""
