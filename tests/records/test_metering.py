@@ -14,7 +14,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from mainspring.core.ids import micros, rfc3339
 from mainspring.core.prediction import Outcome, Prediction, Status
@@ -67,6 +67,15 @@ def _union(spans: list[tuple[int, int]]) -> int:
     return total
 
 
+def _pick(found: list[Any], which: int) -> list[Any]:
+    return [found[which % len(found)]] if found else []
+
+
+queues = st.sampled_from(sorted(LINES))
+picks = st.integers(0, 7)
+kills = st.sampled_from([None] * 40 + list(range(12)))
+
+
 class Ledger(RuleBasedStateMachine):
     """Instances come and go, predictions run on them, and the process dies now and then."""
 
@@ -77,10 +86,6 @@ class Ledger(RuleBasedStateMachine):
         self.clock = BEGAN
         self.made = 0
         self.seen: dict[str, Seen] = {}
-
-    @initialize()
-    def begin(self) -> None:
-        self.loop.run(self._open())
 
     async def _open(self) -> None:
         self.database = SqliteDatabase(Path(self.folder.name) / "ledger.sqlite")
@@ -96,13 +101,19 @@ class Ledger(RuleBasedStateMachine):
 
     # What happens
 
-    kills = st.none() | st.integers(0, 16)
-
-    @rule(us=st.integers(0, 3_000_000))
+    @rule(us=st.integers(1, 3_000_000))
     def time_passes(self, us: int) -> None:
         self.clock += timedelta(microseconds=us)
 
-    @rule(queue=st.sampled_from(sorted(LINES)), slots=st.integers(1, 3), kill=kills)
+    @initialize()
+    def begin(self) -> None:
+        self.loop.run(self._open())
+        for queue in LINES:
+            self.an_instance_boots(queue, 2, None)
+            self.clock += timedelta(microseconds=7)
+            self.it_gets_ready(0, None)
+
+    @rule(queue=queues, slots=st.integers(1, 3), kill=kills)
     def an_instance_boots(self, queue: str, slots: int, kill: int | None) -> None:
         given = {"queue": queue, "model": queue.partition(":")[0], "version": "v", "state": "booting"}
         instance = Instance(
@@ -119,16 +130,14 @@ class Ledger(RuleBasedStateMachine):
         )
         self._do(self.instances.add(instance), kill)
 
-    @precondition(lambda self: self.live("booting"))
-    @rule(data=st.data(), kill=kills)
-    def it_gets_ready(self, data: st.DataObject, kill: int | None) -> None:
-        chosen = data.draw(st.sampled_from(self.live("booting")))
-        self._do(self.instances.ready(chosen["id"], "", self.now), kill)
+    @rule(which=picks, kill=kills)
+    def it_gets_ready(self, which: int, kill: int | None) -> None:
+        for row in _pick(self.live("booting"), which):
+            self._do(self.instances.ready(row["id"], "", self.now), kill)
 
-    @rule(queue=st.sampled_from(sorted(LINES)), count=st.integers(1, 3), data=st.data(), kill=kills)
-    def predictions_are_made(self, queue: str, count: int, data: st.DataObject, kill: int | None) -> None:
-        seats = [row["id"] for row in self.live("ready") if row["queue"] == queue]
-        seat = data.draw(st.sampled_from([None, *seats]))
+    @rule(queue=queues, count=st.integers(1, 3), which=picks, kill=kills)
+    def predictions_are_made(self, queue: str, count: int, which: int, kill: int | None) -> None:
+        ready = [None, *(row["id"] for row in self.live("ready") if row["queue"] == queue)]
         for _ in range(count):
             prediction = Prediction(
                 id=self._id(),
@@ -144,41 +153,41 @@ class Ledger(RuleBasedStateMachine):
                 price=PRICE,
                 list_price=LIST_PRICE,
             )
-            self._do(self.predictions.create(prediction, seat), kill)
+            self._do(self.predictions.create(prediction, ready[which % len(ready)]), kill)
 
-    @precondition(lambda self: self.live("ready"))
-    @rule(data=st.data(), limit=st.integers(1, 3), kill=kills)
-    def an_instance_claims(self, data: st.DataObject, limit: int, kill: int | None) -> None:
-        chosen = data.draw(st.sampled_from(self.live("ready")))
-        self._do(self.predictions.claim(chosen["queue"], chosen["id"], limit, self.now), kill)
+    @rule(which=picks, limit=st.integers(1, 3), kill=kills)
+    def an_instance_claims(self, which: int, limit: int, kill: int | None) -> None:
+        for row in _pick(self.live("ready"), which):
+            self._do(self.predictions.claim(row["queue"], row["id"], limit, self.now), kill)
 
-    @precondition(lambda self: self.unfinished("processing"))
-    @rule(
-        data=st.data(),
-        status=st.sampled_from([Status.SUCCEEDED, Status.FAILED, Status.CANCELED]),
-        kill=kills,
-    )
-    def a_run_ends(self, data: st.DataObject, status: Status, kill: int | None) -> None:
-        chosen = data.draw(st.sampled_from(self.unfinished("processing")))
+    @rule(which=picks, status=st.sampled_from([Status.SUCCEEDED, Status.FAILED, Status.CANCELED]), kill=kills)
+    def a_run_ends(self, which: int, status: Status, kill: int | None) -> None:
         outcome = Outcome(status=status, metrics='{"output_token_count": 3, "image_count": true}')
-        self._do(self.predictions.finish(chosen, outcome, self.now), kill)
+        for prediction in _pick(self.unfinished("processing"), which):
+            self._do(self.predictions.finish(prediction, outcome, self.now), kill)
 
-    @precondition(lambda self: self.unfinished("starting"))
-    @rule(data=st.data(), status=st.sampled_from([Status.ABORTED, Status.CANCELED]), kill=kills)
-    def one_that_waits_ends(self, data: st.DataObject, status: Status, kill: int | None) -> None:
-        chosen = data.draw(st.sampled_from(self.unfinished("starting")))
-        self._do(self.predictions.end_waiting(chosen.id, status, self.now), kill)
+    @rule(which=picks, status=st.sampled_from([Status.ABORTED, Status.CANCELED]), kill=kills)
+    def one_that_waits_ends(self, which: int, status: Status, kill: int | None) -> None:
+        for prediction in _pick(self.unfinished("starting"), which):
+            self._do(self.predictions.end_waiting(prediction.id, status, self.now), kill)
 
-    @rule(queue=st.sampled_from(sorted(LINES)), kill=kills)
+    @rule(queue=queues, kill=kills)
     def a_line_fails(self, queue: str, kill: int | None) -> None:
         self._do(self.predictions.fail_queue(queue, "setup failed", "", self.now), kill)
 
-    @precondition(lambda self: self.live("booting", "ready"))
-    @rule(data=st.data(), kill=kills)
-    def an_instance_is_gone(self, data: st.DataObject, kill: int | None) -> None:
-        chosen = data.draw(st.sampled_from(self.live("booting", "ready")))["id"]
-        self._do(self.instances.end(chosen, "gone", "", self.now), kill)
-        self._do(self.predictions.lose_instance(chosen, 2, "lost", self.now), kill)
+    @rule(which=picks, kill=kills)
+    def an_instance_is_gone(self, which: int, kill: int | None) -> None:
+        for row in _pick(self.live("booting", "ready"), which):
+            self._do(self.instances.end(row["id"], "gone", "", self.now), kill)
+            self._do(self.predictions.lose_instance(row["id"], 2, "lost", self.now), kill)
+
+    @rule(which=picks, kill=kills)
+    def a_run_outlives_its_instance(self, which: int, kill: int | None) -> None:
+        for prediction in _pick(self.unfinished("processing"), which):
+            self._do(self.instances.end(prediction.instance_id or "", "gone", "", self.now), kill)
+            self.clock += timedelta(microseconds=11)
+            self._do(self.predictions.finish(prediction, Outcome(status=Status.SUCCEEDED), self.now), kill)
+            self._do(self.predictions.lose_instance(prediction.instance_id or "", 2, "lost", self.now), None)
 
     @rule(kill=kills)
     def it_is_settled_between(self, kill: int | None) -> None:
