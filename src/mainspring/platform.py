@@ -46,6 +46,8 @@ from mainspring.records.predictions import Predictions
 from mainspring.records.rendering import Renderer
 from mainspring.records.retention import Retention
 from mainspring.records.signing import Signing
+from mainspring.records.spending import Spending
+from mainspring.records.usage import UsageBook
 from mainspring.records.vault import Vault
 from mainspring.services.attempt import Desk
 from mainspring.services.autoscaler import Autoscaler
@@ -122,7 +124,16 @@ class Platform:
         self.machine = self.computer.capacity()
         self.deliveries = Deliveries(self.database)
         self.signing = Signing(self.database, self.vault)
-        self.renderer = Renderer(self.vault, self.catalog, self.feed, self.predictions)
+        self.spending = Spending(self.database)
+        self.usage = UsageBook(self.database)
+        self.renderer = Renderer(
+            self.vault,
+            self.catalog,
+            self.feed,
+            self.predictions,
+            self.usage,
+            compare=settings.compare_prices,
+        )
         self.egress = Egress.naming(settings.webhook_hosts)
         self.fetcher = Fetcher(Egress(private=settings.private_urls), limit=settings.max_download)
         self.aliases = Aliases(self.database)
@@ -240,6 +251,8 @@ class Platform:
             deliveries=self.deliveries,
             signing=self.signing,
             egress=self.egress,
+            spending=self.spending,
+            usage=self.usage,
             now=self.now,
         )
         return create_app(ctx, pages(ctx, self.links))

@@ -107,6 +107,15 @@ class Settings:
         repr=False,
         metadata={"doc": "Token for weights that the hub gives only to who accepted a licence."},
     )
+    estimate_s: float = _doc(
+        60.0, "How long a run is taken to last, for spending limits, as long as its model has not run."
+    )
+    limit_stops: bool = _doc(
+        False, "Cancel what runs and waits when a hard spending limit is reached, not only refuse what comes."
+    )
+    compare_prices: bool = _doc(
+        False, "Tell with each prediction what it would have cost at Replicate's list prices."
+    )
     log_level: str = _doc("info", "debug, info, warning or error.")
     hardware: Mapping[str, Hardware] = field(default_factory=default_hardware)
 

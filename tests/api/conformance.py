@@ -67,7 +67,7 @@ class Document:
             )
         if not (told is ANY or content_type in (told or ("",)) or _ANYTHING & set(told)):
             return f"{found.id} {status} is {content_type or 'nothing'}, not {' or '.join(told) or 'nothing'}"
-        if validator := found.validators.get(str(status)):
+        if content_type.endswith("json") and (validator := found.validators.get(str(status))):
             faults = [
                 f"{fault.message} at {fault.instance_path}"
                 for fault in validator.iter_errors(json.loads(body))

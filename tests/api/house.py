@@ -37,6 +37,8 @@ from mainspring.records.instances import Instances
 from mainspring.records.predictions import Predictions
 from mainspring.records.rendering import Renderer
 from mainspring.records.signing import Signing
+from mainspring.records.spending import Spending
+from mainspring.records.usage import UsageBook
 from mainspring.records.vault import Vault
 from mainspring.services.builder import Builder
 from mainspring.services.installer import Installer
@@ -105,6 +107,7 @@ async def open_house(root: Path, settings: Settings, *, fresh: bool = True) -> A
     vault, feed, predictions = Vault(root / "key"), Feed(), Predictions(database)
     accounts, aliases, installed = Accounts(database), Aliases(database), Installations(database)
     builder = Builder(settings=settings, catalog=catalog, now=now, gpus=0)
+    usage = UsageBook(database)
     context = Context(
         settings=settings,
         database=database,
@@ -135,10 +138,12 @@ async def open_house(root: Path, settings: Settings, *, fresh: bool = True) -> A
         installed=installed,
         answers=Answers(database),
         limits=Limits(settings.create_limit, settings.call_limit, lambda: passed[0]),
-        renderer=Renderer(vault, catalog, feed, predictions),
+        renderer=Renderer(vault, catalog, feed, predictions, usage, compare=settings.compare_prices),
         deliveries=Deliveries(database),
         signing=Signing(database, vault),
         egress=Egress.naming(settings.webhook_hosts),
+        spending=Spending(database),
+        usage=usage,
         now=now,
     )
     tokens = {}

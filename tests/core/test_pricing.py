@@ -29,7 +29,14 @@ DAY_US = 86_400 * 1_000_000
 
 @pytest.mark.parametrize(
     ("micro", "told"),
-    [(0, "0.00"), (1, "0.000001"), (1_500, "0.0015"), (5_000_000, "5.00"), (12_345_678, "12.345678"), (-10_000, "-0.01")],
+    [
+        (0, "0.00"),
+        (1, "0.000001"),
+        (1_500, "0.0015"),
+        (5_000_000, "5.00"),
+        (12_345_678, "12.345678"),
+        (-10_000, "-0.01"),
+    ],
 )
 def test_dollars_are_told_in_full(micro: int, told: str) -> None:
     assert tell_dollars(micro) == told
@@ -47,7 +54,9 @@ def test_sql_counts_as_we_do(billed: int, price: int) -> None:
     exact = Decimal(billed) * price / 1_000_000 / 1000
     assert abs(amount(billed, price) - exact) <= Decimal("0.501")
     with sqlite3.connect(":memory:") as database:
-        row = database.execute(f"SELECT {amount_sql(':billed', ':price')}", {"billed": billed, "price": price})
+        row = database.execute(
+            f"SELECT {amount_sql(':billed', ':price')}", {"billed": billed, "price": price}
+        )
         found = row.fetchone()[0]
     database.close()
     assert (found, type(found)) == (amount(billed, price), int)

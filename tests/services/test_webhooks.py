@@ -27,6 +27,7 @@ from mainspring.records.feed import Feed
 from mainspring.records.predictions import Note, Predictions
 from mainspring.records.rendering import Renderer
 from mainspring.records.signing import Signing
+from mainspring.records.usage import UsageBook
 from mainspring.records.vault import Vault
 from mainspring.services.webhooks import Webhooks
 from tests.services.receiver import OK, Receiver, answer
@@ -44,7 +45,9 @@ class Desk:
         self.deliveries = Deliveries(self.database)
         vault, self.feed = Vault(root / "key"), Feed()
         self.signing = Signing(self.database, vault)
-        self.renderer = Renderer(vault, Catalog(self.database), self.feed, self.predictions)
+        self.renderer = Renderer(
+            vault, Catalog(self.database), self.feed, self.predictions, UsageBook(self.database)
+        )
         self.hints = Hints()
         self.settings = {"egress": Egress.naming("localhost"), "timeout_s": 5.0} | more
         self.webhooks = self.loop()

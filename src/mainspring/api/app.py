@@ -33,9 +33,11 @@ from mainspring.api import (
     push,
     search,
     sharing,
+    spending,
     streams,
     tokens,
     trainings,
+    usage,
     versions,
     webhooks,
 )
@@ -74,6 +76,8 @@ def create_app(ctx: Context, pages: Sequence[BaseRoute] = ()) -> ASGIApp:
         *webhooks.operations,
         *catalog.operations,
         *aliases.operations,
+        *usage.operations,
+        *spending.operations,
     ]
     described = _Description(sections)
     app = Starlette(

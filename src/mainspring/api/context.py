@@ -31,10 +31,14 @@ from mainspring.records.instances import Instances
 from mainspring.records.predictions import Predictions
 from mainspring.records.rendering import Renderer
 from mainspring.records.signing import Signing
+from mainspring.records.spending import Spending
+from mainspring.records.usage import UsageBook
 from mainspring.records.vault import Vault
 from mainspring.services.builder import Builder
 from mainspring.services.installer import Installer
 from mainspring.settings import Settings
+
+_CALLER = "mainspring.caller"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,8 @@ class Context:
     installer: Installer
     aliases: Aliases
     installed: Installations
+    spending: Spending
+    usage: UsageBook
     now: Callable[[], datetime]
 
 
@@ -89,11 +95,18 @@ async def authenticate(request: Request) -> Account:
         raise Unauthenticated("You did not pass an authentication token")
     if scheme.lower() not in ("bearer", "token"):
         raise Unauthenticated
-    account = await ctx.accounts.by_token(token.strip())
-    if account is None:
+    known = await ctx.accounts.known(token.strip())
+    if known is None:
         raise Unauthenticated
-    ctx.limits.charge(account.username, request.scope)
-    return account
+    request.scope[_CALLER] = known.token_id
+    ctx.limits.charge(known.account.username, request.scope)
+    return known.account
+
+
+def token_of(request: Request) -> str | None:
+    """The id of the token that an authenticated request carries; None for a session."""
+    found: str | None = request.scope.get(_CALLER)
+    return found
 
 
 async def administers(ctx: Context, account: Account, owner: str) -> bool:

@@ -14,13 +14,15 @@ from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mainspring.api.context import Context, context
+from mainspring.api.context import Context, context, token_of
 from mainspring.api.repeating import Note, once
 from mainspring.api.session import made_by
+from mainspring.api.spending import admission, priced, refuse_spending
 from mainspring.api.wire import base_url, encoded, reply
 from mainspring.core.durations import keep_s, parse_duration
 from mainspring.core.egress import RefusedTarget, check_webhook
 from mainspring.core.errors import (
+    Conflict,
     InvalidField,
     InvalidInput,
     InvalidRequest,
@@ -160,7 +162,9 @@ async def _create(request: Request, order: Order, note: Note) -> Prediction:
         kind=kind,
         destination=order.destination,
         keep_s=_keep_s(ctx, order, model, made_by(request)) if kind == "prediction" else None,
+        token=token_of(request),
     )
+    prediction = await priced(ctx, prediction)
     # A caller that goes away must not leave a claimed row that nobody runs.
     await asyncio.shield(asyncio.create_task(_enqueue(ctx, prediction, note)))
     return prediction
@@ -172,9 +176,7 @@ async def _enqueue(ctx: Context, prediction: Prediction, note: Note) -> None:
     ctx.feed.open(prediction.id)
     seat = ctx.feed.reserve(queue)
     try:
-        stored = await ctx.predictions.create(
-            prediction, seat.id if seat else None, also=note.made(prediction.id)
-        )
+        stored = await _store(ctx, prediction, seat.id if seat else None, note)
     except BaseException:
         ctx.feed.drop(prediction.id)
         if seat is not None:
@@ -189,6 +191,18 @@ async def _enqueue(ctx: Context, prediction: Prediction, note: Note) -> None:
     ctx.hints.hint_one(f"queue:{queue}")
     if seat is not None or not ctx.feed.served(queue):
         ctx.hints.hint("scale")
+
+
+async def _store(ctx: Context, prediction: Prediction, seat: str | None, note: Note) -> Prediction:
+    """Raises SpendLimitReached, and Conflict when the request was made before."""
+    while True:
+        noted = note.made(prediction.id)
+        try:
+            return await ctx.predictions.create(prediction, seat, also=(*admission(ctx, prediction), *noted))
+        except Conflict:
+            await refuse_spending(ctx, prediction)
+            if noted:
+                raise
 
 
 async def _reply(request: Request, made: Prediction, version: Version) -> Response:

@@ -273,6 +273,6 @@ operations = [
         example=EXAMPLE,
         reply=PredictionReply,
         success=201,
-        faults=(400, 404, 422, 429),
+        faults=(400, 402, 404, 422, 429),
     ),
 ]

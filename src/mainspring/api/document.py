@@ -118,6 +118,7 @@ def _success(operation: Operation, schemas: _Schemas) -> Schema:
     if operation.reply is not None:
         media = operation.reply if isinstance(operation.reply, str) else "application/json"
         told["content"] = {media: {"schema": schemas.of(operation.reply)}}
+        told["content"] |= {also: {"schema": {"type": "string"}} for also in operation.also_as}
     return told
 
 

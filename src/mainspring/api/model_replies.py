@@ -15,6 +15,7 @@ from mainspring.api.context import context
 from mainspring.api.resources import ResourcesReply, render_resources
 from mainspring.api.wire import base_url
 from mainspring.core.durations import tell_retention
+from mainspring.core.pricing import MICRO, amount, nano_dollars, tell_dollars
 from mainspring.core.shapes import Link, Moment, VersionId, Visibility
 from mainspring.records.catalog import Model, Version
 from mainspring.records.rendering import PredictionReply, Ran
@@ -43,6 +44,18 @@ class ScalingReply(msgspec.Struct):
     idle_timeout: float | None
 
 
+class EstimateReply(msgspec.Struct):
+    """How long runs took lately, in seconds, and what that costs at the model's hardware; ours.
+
+    p50: the median; p95: what 95 of 100 runs did not exceed.
+    """
+
+    p50_s: float
+    p95_s: float
+    cost_p50: Annotated[str, Meta(description="US dollars.", examples=["0.0015"])]
+    cost_p95: Annotated[str, Meta(examples=["0.0042"])]
+
+
 class ModelReply(msgspec.Struct):
     """A model, with its latest version."""
 
@@ -68,6 +81,10 @@ class ModelReply(msgspec.Struct):
     aliases: Annotated[list[str], Meta(description="Ids that stand for a version of it; ours.")]
     weights: Annotated[WeightsReply | None, Meta(description="Whose weights it runs with; ours.")]
     retention: Annotated[str | None, Meta(description="How long data of its predictions is kept; ours.")]
+    estimate: Annotated[
+        EstimateReply | UnsetType | None,
+        Meta(description="Only when one model is asked for; null before it ran."),
+    ] = UNSET
 
 
 async def render_model(request: Request, model: Model) -> ModelReply:
@@ -103,6 +120,17 @@ async def render_model(request: Request, model: Model) -> ModelReply:
         weights=whose(await ctx.installed.get(model.full_name)),
         retention=tell_retention(model.retention_s),
     )
+
+
+async def estimate_of(request: Request, model: Model) -> EstimateReply | None:
+    """What a run of the model takes and costs; None before it ran."""
+    ctx = context(request)
+    lately, hardware = await ctx.usage.estimate(model.full_name), ctx.settings.hardware.get(model.hardware)
+    if not lately.samples:
+        return None
+    price = nano_dollars(hardware.price_per_second) if hardware else 0
+    median, most = (tell_dollars(amount(us, price)) for us in (lately.p50_us, lately.p95_us))
+    return EstimateReply(lately.p50_us / MICRO, lately.p95_us / MICRO, median, most)
 
 
 def _cover(example: PredictionReply | None) -> str | None:

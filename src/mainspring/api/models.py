@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from mainspring.api.context import administers, authenticate, context, operator
-from mainspring.api.model_replies import ModelReply, render_model
+from mainspring.api.model_replies import ModelReply, estimate_of, render_model
 from mainspring.api.operation import Operation
 from mainspring.api.repeating import Note, once
 from mainspring.api.resources import Resources, resource_changes
@@ -119,7 +119,9 @@ async def create(request: Request) -> Response:
 async def get(request: Request) -> Response:
     """GET /models/{owner}/{name}."""
     model = await visible_model(request, await authenticate(request))
-    return reply(await render_model(request, model))
+    told = await render_model(request, model)
+    told.estimate = await estimate_of(request, model)
+    return reply(told)
 
 
 async def list_models(request: Request) -> Response:

@@ -20,7 +20,7 @@ class Operation:
     id: Replicate's name for it, like models.list. summary: one line; about: Markdown that says more. body, query,
     headers, reply: message types (msgspec structs and types made of them; body and reply also a media type such as
     text/plain). media: content types that the body may have; () for those of the body itself. example: a body to try.
-    success: status of the reply. faults: other statuses to expect, beside those that follow from the rest. open: it
+    also_as: texts of other media types that the reply can be. success: status of the reply. faults: other statuses to expect, beside those that follow from the rest. open: it
     needs no token. ours: it is not part of Replicate's API. documented: it has a place of its own in the document.
     """
 
@@ -36,6 +36,7 @@ class Operation:
     query: Any = None
     headers: Any = None
     reply: Any = None
+    also_as: tuple[str, ...] = ()
     success: int = 200
     faults: tuple[int, ...] = field(default=())
     open: bool = False

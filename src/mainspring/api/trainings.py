@@ -91,7 +91,7 @@ operations = [
         example={"destination": "acme/hello-world", "input": {}},
         reply=PredictionReply,
         success=201,
-        faults=(400, 404, 422, 429),
+        faults=(400, 402, 404, 422, 429),
     ),
     Operation(
         method="GET",

@@ -2,7 +2,7 @@
 
 MainspringError
 ├─ ApiError                  becomes a problem+json reply
-│  ├─ Unauthenticated 401 · Forbidden 403 · NotFound 404 · Conflict 409 · TooLarge 413
+│  ├─ Unauthenticated 401 · SpendLimitReached 402 · Forbidden 403 · NotFound 404 · Conflict 409 · TooLarge 413
 │  ├─ InvalidInput 422 (invalid_fields) · InvalidVersion 422 · InvalidRequest 400
 │  └─ Throttled 429 · Unavailable 503
 ├─ BundleError               a model's source, environment or schema is at fault; the author reads it
@@ -68,6 +68,12 @@ class Unauthenticated(ApiError):
     """You did not pass a valid authentication token"""
 
     status, title = 401, "Unauthenticated"
+
+
+class SpendLimitReached(ApiError):
+    """You have reached a spending limit."""
+
+    status, title = 402, "Spend limit reached"
 
 
 class Forbidden(ApiError):

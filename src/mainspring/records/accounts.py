@@ -48,7 +48,9 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class Known:
+    """Whose token it is, and its id."""
+
     account: Account
     token_id: str
 
@@ -113,8 +115,13 @@ class Accounts:
 
     async def by_token(self, token: str) -> Account | None:
         """Whose token this is; None for one that is unknown or disabled."""
+        known = await self.known(token)
+        return known.account if known else None
+
+    async def known(self, token: str) -> Known | None:
+        """Whose token this is, and which; None for one that is unknown or disabled."""
         digest = _digest(token)
-        known: _Known | None = self._recent.get(digest)
+        known: Known | None = self._recent.get(digest)
         if known is None:
             known = await self._recent.ask(digest, lambda: self._read(WHOSE, {"hash": digest}))
         return self._seen(known)
@@ -122,7 +129,8 @@ class Accounts:
     async def by_token_id(self, token_id: str) -> Account | None:
         """Whose token has this id; None for one that is unknown or disabled."""
         known = await self._recent.ask(("id", token_id), lambda: self._read(WHOSE_ID, {"id": token_id}))
-        return self._seen(known)
+        self._seen(known)
+        return known.account if known else None
 
     async def token_id(self, token: str) -> str | None:
         """The id of this token; None for one that is unknown or disabled."""
@@ -181,15 +189,14 @@ class Accounts:
             at = rfc3339(now)
             await self._database.write(*(Statement(TOUCH, {"id": i, "now": at}) for i in sorted(used)))
 
-    def _seen(self, known: _Known | None) -> Account | None:
-        if known is None:
-            return None
-        self._used.add(known.token_id)
-        return known.account
+    def _seen(self, known: Known | None) -> Known | None:
+        if known is not None:
+            self._used.add(known.token_id)
+        return known
 
-    async def _read(self, sql: str, given: dict[str, str]) -> _Known | None:
+    async def _read(self, sql: str, given: dict[str, str]) -> Known | None:
         rows = await self._database.fetch(sql, given)
-        return _Known(_account(rows[0]), rows[0]["token_id"]) if rows else None
+        return Known(_account(rows[0]), rows[0]["token_id"]) if rows else None
 
 
 def _digest(token: str) -> str:

@@ -144,10 +144,12 @@ SETTLE = f"""
     WHERE id = :instance AND payer IS NOT NULL AND state <> 'ended'"""
 _ADD_UP = """
     INSERT INTO spent (scope, holder, day, amount)
-    SELECT '{scope}', {holder}, substr(at, 1, 10), amount FROM usage WHERE id = :id AND amount > 0 AND {holder} IS NOT NULL
+    SELECT '{scope}', {holder}, substr(at, 1, 10), amount FROM usage
+    WHERE id = :id AND amount > 0 AND {holder} IS NOT NULL
     ON CONFLICT (scope, holder, day) DO UPDATE SET amount = spent.amount + excluded.amount"""
 SPENT = tuple(
-    _ADD_UP.format(scope=scope, holder=holder) for scope, holder in (("account", "account"), ("token", "token"))
+    _ADD_UP.format(scope=scope, holder=holder)
+    for scope, holder in (("account", "account"), ("token", "token"))
 )
 UNSETTLED = """
     SELECT id FROM instances WHERE payer IS NOT NULL AND state = 'ready' AND settled_us < :before"""
@@ -159,7 +161,9 @@ class Metering:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def on_finish(self, prediction: Prediction, status: Status, metrics: str | None, now: str) -> list[Statement]:
+    async def on_finish(
+        self, prediction: Prediction, status: Status, metrics: str | None, now: str
+    ) -> list[Statement]:
         """For the transaction in which a run ends on its instance, behind the guard."""
         row = _row(prediction, now) | _counts(metrics)
         began, till = micros(prediction.started_at or now), micros(now)
@@ -219,7 +223,18 @@ def _spent(row_id: str, price: int) -> list[Statement]:
 
 
 def _row(prediction: Prediction, now: str) -> dict[str, Any]:
-    same = ("id", "kind", "account", "token", "model", "version", "deployment", "hardware", "instance_id", "price")
+    same = (
+        "id",
+        "kind",
+        "account",
+        "token",
+        "model",
+        "version",
+        "deployment",
+        "hardware",
+        "instance_id",
+        "price",
+    )
     nothing = ("setup_us", "idle_us", "active_us", "lost_us", "amount", "list_amount")
     unknown = ("input_tokens", "output_tokens", "images")
     return {

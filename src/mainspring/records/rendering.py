@@ -9,12 +9,14 @@ import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
 
 from mainspring.core.prediction import Prediction, Status
+from mainspring.core.pricing import MICRO, tell_dollars
 from mainspring.core.schema import OutputKind
 from mainspring.core.shapes import EventNames, JsonObject, Link, ModelName, Moment, StatusName, VersionId
 from mainspring.records.catalog import Catalog
 from mainspring.records.feed import Feed, Live
 from mainspring.records.predictions import Predictions
 from mainspring.records.timeline import Timeline, add_moments, timeline_of
+from mainspring.records.usage import UsageBook
 from mainspring.records.vault import Vault
 
 MARK = b'"mainspring-output://'
@@ -47,11 +49,26 @@ class Ran(msgspec.Struct):
     weights: str | UnsetType = UNSET
 
 
+class Cost(msgspec.Struct):
+    """What an ended run used and what it costs, in US dollars; times in seconds.
+
+    Runs of public models and trainings have no setup_time and no idle_time.
+    """
+
+    amount: Annotated[str, Meta(examples=["0.0015"])]
+    setup_time: float
+    idle_time: float
+    active_time: float
+    at_replicate: Annotated[
+        str | UnsetType, Meta(description="What it would have cost at Replicate's list prices.")
+    ] = UNSET
+
+
 class PredictionReply(msgspec.Struct):
     """Replicate's prediction object, and its training, which has neither stream nor data_removed.
 
-    What is unset is left out: clients refuse some nulls. Ours are timeline, and expires_at: when input, output and
-    logs are removed.
+    What is unset is left out: clients refuse some nulls. Ours are timeline, expires_at: when input, output and
+    logs are removed, and cost: of what ended, where anything costs.
     """
 
     id: str
@@ -74,6 +91,7 @@ class PredictionReply(msgspec.Struct):
         JsonObject | UnsetType, Meta(description="`predict_time` and `total_time` in seconds.")
     ] = UNSET
     expires_at: Annotated[Moment | UnsetType, Meta(description="When its data is removed; ours.")] = UNSET
+    cost: Cost | UnsetType = UNSET
     deployment: str | UnsetType = UNSET
     webhook: str | UnsetType = UNSET
     webhook_events_filter: EventNames | UnsetType = UNSET
@@ -83,7 +101,18 @@ class PredictionReply(msgspec.Struct):
 class Renderer:
     """Makes replies of rows. base: scheme and host by which the URLs in them are to be reached."""
 
-    def __init__(self, vault: Vault, catalog: Catalog, feed: Feed, predictions: Predictions) -> None:
+    def __init__(
+        self,
+        vault: Vault,
+        catalog: Catalog,
+        feed: Feed,
+        predictions: Predictions,
+        usage: UsageBook,
+        *,
+        compare: bool = False,
+    ) -> None:
+        self._usage = usage
+        self._compare = compare
         self._vault = vault
         self._catalog = catalog
         self._feed = feed
@@ -109,6 +138,8 @@ class Renderer:
         version = await self._catalog.get_version(prediction.model, prediction.version)
         kind = self._catalog.output_kind(version, prediction.kind) if version else _UNKNOWN
         rendered = self.render(prediction, base, streams_files=kind.streams_files)
+        if prediction.status.terminal and (prediction.price or self._compare):
+            rendered.cost = await self._cost(prediction.id)
         if prediction.status is not Status.PROCESSING:
             return rendered
         live = self._feed.get(prediction.id)
@@ -120,6 +151,18 @@ class Renderer:
             rendered.output = Raw(with_urls(f"[{','.join(chunks)}]", base))
         rendered.logs = "".join(logs for _, logs in said)
         return rendered
+
+    async def _cost(self, prediction_id: str) -> Cost | UnsetType:
+        used = await self._usage.of_run(prediction_id)
+        if used is None:
+            return UNSET
+        return Cost(
+            amount=tell_dollars(used.amount),
+            setup_time=used.setup_us / MICRO,
+            idle_time=used.idle_us / MICRO,
+            active_time=used.active_us / MICRO,
+            at_replicate=tell_dollars(used.list_amount) if self._compare else UNSET,
+        )
 
     async def as_it_started(self, prediction: Prediction, base: str) -> PredictionReply:
         """The reply of the moment when it began to run, whatever it has become."""

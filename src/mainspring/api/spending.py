@@ -1,0 +1,304 @@
+"""What a run will cost, whether its account may still spend that, and the limits: list, set, remove."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+from starlette.requests import Request
+from starlette.responses import Response
+
+from mainspring.api.context import Context, authenticate, context, token_of
+from mainspring.api.operation import Operation
+from mainspring.api.wire import Body, decode, query, read_body, reply
+from mainspring.core.egress import RefusedTarget, check_webhook
+from mainspring.core.errors import (
+    Forbidden,
+    InvalidField,
+    InvalidInput,
+    InvalidRequest,
+    NotFound,
+    SpendLimitReached,
+)
+from mainspring.core.ids import rfc3339
+from mainspring.core.periods import PERIODS, resets
+from mainspring.core.prediction import Prediction
+from mainspring.core.pricing import amount, micro_dollars, nano_dollars, tell_dollars
+from mainspring.core.shapes import Moment
+from mainspring.database import Statement
+from mainspring.records.accounts import Account
+from mainspring.records.spending import Limit, Standing
+
+_MOST_BYTES = 1 << 16
+_MOST_DOLLARS = Decimal(10**9)
+Dollars = Annotated[str, Meta(description="US dollars, exact.", examples=["5.00"])]
+_Amount = Annotated[
+    Decimal | UnsetType | None, Meta(extra_json_schema={"type": ["string", "number", "null"]})
+]
+
+
+class LimitReply(msgspec.Struct):
+    """A spending limit, and where its holder stands. soft only warns, hard refuses.
+
+    running: what is unfinished is taken to cost.
+    """
+
+    period: Literal["month", "day"]
+    spent: Dollars
+    running: Dollars
+    resets_at: Moment
+    reached: Annotated[bool, Meta(description="Whether the next prediction is refused.")]
+    warning: Annotated[bool, Meta(description="Whether the soft limit is reached.")]
+    account: str
+    token: Annotated[
+        str | None, Meta(description="Id of the token that it is for; null for the whole account.")
+    ]
+    hard: Dollars | None
+    soft: Dollars | None
+    webhook: str | None
+
+
+class LimitsReply(msgspec.Struct):
+    """The limits of an account and of its tokens."""
+
+    results: list[LimitReply]
+
+
+class LimitsQuery(msgspec.Struct):
+    """Whose limits. Only the operator can name another account."""
+
+    account: str | None = None
+
+
+class LimitBody(Body):
+    """Limits in dollars; what is left out stays, null is none. For your account, unless a token of it is named.
+
+    monthly and daily refuse what comes after, the soft ones warn. account: only for the operator of the platform.
+    webhook: hears of a limit that is reached, once in a period.
+    """
+
+    monthly: _Amount = UNSET
+    daily: _Amount = UNSET
+    monthly_soft: _Amount = UNSET
+    daily_soft: _Amount = UNSET
+    webhook: str | UnsetType | None = UNSET
+    account: str | None = None
+    token: str | None = None
+
+
+class LimitRemoval(msgspec.Struct):
+    """Which limit is lifted; without a period, both."""
+
+    account: str | None = None
+    token: str | None = None
+    period: Literal["month", "day"] | None = None
+
+
+async def priced(ctx: Context, prediction: Prediction) -> Prediction:
+    """With the prices of its hardware, and what it is taken to cost: at least a micro-dollar where anything costs."""
+    hardware = ctx.settings.hardware.get(prediction.hardware or "")
+    if hardware is None:
+        return prediction
+    price, list_price = nano_dollars(hardware.price_per_second), nano_dollars(hardware.list_price)
+    reserved = max(1, amount(await _run_us(ctx, prediction), price)) if price else 0
+    return replace(prediction, price=price, list_price=list_price, reserved=reserved)
+
+
+async def _run_us(ctx: Context, prediction: Prediction) -> int:
+    lately = await ctx.usage.estimate(prediction.model)
+    known = lately.samples and prediction.kind == "prediction"
+    return lately.p95_us if known else int(ctx.settings.estimate_s * 1_000_000)
+
+
+def admission(ctx: Context, prediction: Prediction) -> tuple[Statement, ...]:
+    """The guard of whatever costs something; nothing for what is free."""
+    return (ctx.spending.admission(prediction, ctx.now()),) if prediction.price else ()
+
+
+async def refuse_spending(ctx: Context, prediction: Prediction) -> None:
+    """Raise SpendLimitReached if a limit keeps the prediction out."""
+    if not prediction.price:
+        return
+    now = ctx.now()
+    for standing in await ctx.spending.of_caller(prediction.account, prediction.token, now):
+        if standing.reached:
+            raise _reached(standing, now)
+
+
+def _reached(standing: Standing, now: datetime) -> SpendLimitReached:
+    limit, often = standing.limit, PERIODS[standing.limit.period]
+    whose = f"your account {limit.holder}" if limit.scope == "account" else f"this token ({limit.holder})"
+    running = f" and {_usd(standing.running)} reserved for what is unfinished" if standing.running else ""
+    option = "" if limit.scope == "account" else f" --token {limit.holder}"
+    return SpendLimitReached(
+        f"The {often} spending limit of {whose} is reached: {_usd(standing.spent)} spent{running}, of"
+        f" {_usd(limit.hard or 0)}. It resets at {rfc3339(resets(limit.period, now))}."
+        f" To raise it: mainspring limit set --{often} AMOUNT{option}, or PUT /v1/limits.",
+        title=f"{often.capitalize()} spend limit reached",
+    )
+
+
+def _usd(micro: int) -> str:
+    return f"${tell_dollars(micro)}"
+
+
+async def list_limits(request: Request) -> Response:
+    """GET /limits?account."""
+    account = await authenticate(request)
+    named = query(request, LimitsQuery).account
+    whose = asked_account(request, account, named)
+    return reply(LimitsReply(await limits_of(context(request), whose)))
+
+
+async def limits_of(ctx: Context, account: str) -> list[LimitReply]:
+    """The limits of an account and its tokens, with where they stand."""
+    now = ctx.now()
+    return [_render(standing, now) for standing in await ctx.spending.of_account(account, now)]
+
+
+async def set_limits(request: Request) -> Response:
+    """PUT /limits: those of a holder; what is left out stays."""
+    account, ctx = await authenticate(request), context(request)
+    body = decode(await read_body(request, _MOST_BYTES), LimitBody)
+    whose, scope, holder = await _holder(request, account, body.account, body.token)
+    now = ctx.now()
+    before = {
+        s.limit.period: s.limit for s in await ctx.spending.of_account(whose, now) if s.limit.holder == holder
+    }
+    asked = {"month": (body.monthly, body.monthly_soft), "day": (body.daily, body.daily_soft)}
+    limits = []
+    for period, (hard, soft) in asked.items():
+        known = before.get(period)
+        if hard is UNSET and soft is UNSET and (known is None or body.webhook is UNSET):
+            continue
+        base = known or Limit(scope=scope, holder=holder, period=period, set_by="", set_at="")
+        limit = replace(
+            base, hard=_micro(hard, base.hard), soft=_micro(soft, base.soft), set_by=account.username
+        )
+        limits.append(replace(limit, webhook=_webhook(ctx, body, base.webhook), set_at=rfc3339(now)))
+    if not limits:
+        raise InvalidRequest("Say a limit: monthly, daily, monthly_soft or daily_soft.")
+    await ctx.spending.set(*(limit for limit in limits))
+    return reply(LimitsReply(await limits_of(ctx, whose)))
+
+
+async def remove_limits(request: Request) -> Response:
+    """DELETE /limits?account&token&period."""
+    account, ctx = await authenticate(request), context(request)
+    asked = query(request, LimitRemoval)
+    _, scope, holder = await _holder(request, account, asked.account, asked.token)
+    periods = [asked.period] if asked.period else list(PERIODS)
+    if not any([await ctx.spending.remove(scope, holder, period) for period in periods]):
+        raise NotFound("There is no such limit.")
+    return Response(status_code=204)
+
+
+def asked_account(request: Request, account: Account, named: str | None) -> str:
+    """The account that is asked about. Raises Forbidden for another one, unless the operator asks."""
+    if named is None or named == account.username:
+        return account.username
+    if account.username != context(request).settings.account:
+        raise Forbidden("Only the operator of this platform can see or change this of other accounts.")
+    return named
+
+
+async def _holder(
+    request: Request, account: Account, named: str | None, token: str | None
+) -> tuple[str, str, str]:
+    """(account, scope, holder) whose limit is to be changed. Raises Forbidden, NotFound."""
+    ctx = context(request)
+    whose = asked_account(request, account, named)
+    if whose != account.username and await ctx.accounts.get(whose) is None:
+        raise NotFound(f"There is no account {whose}.")
+    standings = await ctx.spending.of_account(whose, ctx.now())
+    carried = token_of(request)
+    if any(s.limit.scope == "token" and s.limit.holder == carried for s in standings):
+        raise Forbidden("A token that has a limit of its own can't change limits.")
+    if token is None:
+        by_others = [s for s in standings if s.limit.scope == "account" and s.limit.set_by != whose]
+        if by_others and account.username == whose:
+            raise Forbidden("The operator of this platform set this limit; ask them to change it.")
+        return whose, "account", whose
+    if all(one.id != token for one in await ctx.accounts.list_tokens(whose)):
+        raise NotFound(f"{whose} has no token {token}.")
+    return whose, "token", token
+
+
+def _micro(asked: Decimal | UnsetType | None, before: int | None) -> int | None:
+    if isinstance(asked, UnsetType):
+        return before
+    if asked is None:
+        return None
+    if not (asked.is_finite() and 0 <= asked <= _MOST_DOLLARS):
+        raise InvalidRequest("A limit is an amount in dollars, from 0 to a billion.")
+    return micro_dollars(asked)
+
+
+def _webhook(ctx: Context, body: LimitBody, before: str | None) -> str | None:
+    if isinstance(body.webhook, UnsetType):
+        return before
+    if body.webhook:
+        try:
+            check_webhook(body.webhook, ctx.egress)
+        except RefusedTarget as error:
+            raise InvalidInput([InvalidField("format", "webhook", f"webhook: {error}")]) from error
+    return body.webhook or None
+
+
+def _render(standing: Standing, now: datetime) -> LimitReply:
+    limit = standing.limit
+    return LimitReply(
+        period="day" if limit.period == "day" else "month",
+        spent=tell_dollars(standing.spent),
+        running=tell_dollars(standing.running),
+        resets_at=rfc3339(resets(limit.period, now)),
+        reached=standing.reached,
+        warning=standing.warned,
+        account=standing.account,
+        token=limit.holder if limit.scope == "token" else None,
+        hard=tell_dollars(limit.hard) if limit.hard is not None else None,
+        soft=tell_dollars(limit.soft) if limit.soft is not None else None,
+        webhook=limit.webhook,
+    )
+
+
+operations = [
+    Operation(
+        method="GET",
+        path="/limits",
+        handler=list_limits,
+        id="limits.list",
+        summary="Spending limits, and how much is spent",
+        query=LimitsQuery,
+        reply=LimitsReply,
+        faults=(403,),
+        ours=True,
+    ),
+    Operation(
+        method="PUT",
+        path="/limits",
+        handler=set_limits,
+        id="limits.set",
+        summary="Set spending limits of an account or a token",
+        body=LimitBody,
+        example={"monthly": "5.00", "monthly_soft": "4.00"},
+        reply=LimitsReply,
+        faults=(403, 404),
+        ours=True,
+    ),
+    Operation(
+        method="DELETE",
+        path="/limits",
+        handler=remove_limits,
+        id="limits.remove",
+        summary="Lift spending limits of an account or a token",
+        query=LimitRemoval,
+        success=204,
+        faults=(403, 404),
+        ours=True,
+    ),
+]
