@@ -149,7 +149,8 @@ async def test_the_owner_shows_predictions(
     await furnish(house)
     later = PREDICTION[:-1] + "w"
     house.pass_time(1)
-    await succeeded(house, later, output='"text"', input=f'{{"image":"{BASE}/in.png"}}')
+    told = {"webhook": "https://ada.example/secret", "deployment": "ada/inner"}
+    await succeeded(house, later, output='"text"', input=f'{{"image":"{BASE}/in.png"}}', **told)
     path = "/models/ada/hello/examples"
     before = (await ada.get("/models/ada/hello")).json()
     assert before["default_example"]["id"] == PREDICTION
@@ -158,6 +159,7 @@ async def test_the_owner_shows_predictions(
     assert (made.status_code, made.json()["id"]) == (201, later)
     assert [p["id"] for p in (await bob.get(path)).json()["results"]] == [later, PREDICTION]
     model = (await bob.get("/models/ada/hello")).json()
+    assert not {"webhook", "deployment"} & model["default_example"].keys()
     assert (model["default_example"]["id"], model["cover_image_url"]) == (later, f"{BASE}/in.png")
     assert (await bob.post(path, json={"prediction": later})).status_code == 403
     assert (await bob.delete(f"{path}/{later}")).status_code == 403

@@ -33,7 +33,7 @@ async def list_examples(request: Request) -> Response:
     """GET /models/{owner}/{name}/examples, newest first."""
     model = await visible_model(request, await authenticate(request))
     found = await context(request).discovery.examples.list(model.full_name, cursor(request), PAGE)
-    results = [context(request).renderer.render(prediction, base_url(request)) for prediction in found.items]
+    results = [context(request).renderer.example(prediction, base_url(request)) for prediction in found.items]
     return reply(page(request, results, next_cursor=found.next, previous_cursor=found.previous))
 
 

@@ -93,7 +93,7 @@ async def render_model(request: Request, model: Model) -> ModelReply:
     if model.latest_version:
         latest = await ctx.catalog.get_version(model.full_name, model.latest_version)
     if model.default_example and (shown := await ctx.predictions.get(model.default_example)):
-        example = context(request).renderer.render(shown, base_url(request))
+        example = context(request).renderer.example(shown, base_url(request))
     return ModelReply(
         url=f"{base_url(request)}/{model.full_name}",
         owner=model.owner,

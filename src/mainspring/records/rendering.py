@@ -180,6 +180,11 @@ class Renderer:
         )
         return self.render(begun, base, streams_files=kind.streams_files)
 
+    def example(self, prediction: Prediction, base: str) -> PredictionReply:
+        """The reply for whoever sees the model: who is told of it, and how it was called, is its owner's business."""
+        shown = replace(prediction, webhook=None, webhook_events_filter=None, deployment=None)
+        return self.render(shown, base)
+
     def render(self, prediction: Prediction, base: str, *, streams_files: bool = False) -> PredictionReply:
         """The reply for what the row of a prediction or a training says."""
         training, kind = prediction.kind == "training", "files" if streams_files else "streams"

@@ -6,12 +6,11 @@ from typing import Any
 
 import msgspec
 from markupsafe import Markup
-from msgspec import UNSET
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from mainspring.api.predictions import present
+from mainspring.api.wire import base_url
 from mainspring.core.durations import tell_retention
 from mainspring.core.schema import Schema
 from mainspring.records.catalog import Model, Version
@@ -233,10 +232,7 @@ class ModelPages:
         if model.default_example is None:
             return None
         found = await self._site.ctx.predictions.get(model.default_example)
-        told = await present(request, found) if found else None
-        if told is not None:
-            told.webhook = UNSET
-        return told
+        return self._site.ctx.renderer.example(found, base_url(request)) if found else None
 
     def _side(self, version: Version) -> Side:
         return Side(
