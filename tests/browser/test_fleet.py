@@ -12,7 +12,7 @@ from tests.e2e.server import Server
 
 
 def test_an_instance_is_seen_read_and_stopped(page: Page, server: Server) -> None:
-    predict(server, "mainspring/maker", what="text")
+    predict(server, "mainspring/maker", what="picture")
     page.goto("/fleet")
     page.evaluate("window.stayed = true")
     for name in ("Cores", "Memory"):

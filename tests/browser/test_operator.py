@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import urllib.error
 import urllib.request
@@ -150,11 +151,12 @@ def test_a_cost_is_shown_where_a_reply_has_one(page: Page, server: Server) -> No
     expect(row(page, made["id"])).to_be_visible()
     expect(page.get_by_role("columnheader", name="Cost")).to_have_count(0)
     found = ask(server, "/v1/predictions?brief=true")
-    found["results"][0]["metrics"]["cost"] = 0.0042
+    found["results"][0]["cost"] = {"amount": "0.0042", "at_replicate": "0.01"}
     page.route("**/v1/predictions?*", lambda route: route.fulfill(json=found))
     page.reload()
     expect(page.get_by_role("columnheader", name="Cost")).to_be_visible()
     expect(row(page, made["id"]).locator(".cost")).to_have_text("$0.0042")
+    expect(row(page, made["id"]).locator(".cost")).to_have_attribute("title", re.compile("at Replicate"))
 
 
 def test_trainings_lead_to_what_they_made(page: Page, server: Server) -> None:

@@ -174,7 +174,8 @@ class _OnePath:
             path: str = scope["path"]
             if path.startswith("/v1/http") and (found := _APPENDED.match(path)):
                 path = found[1]
-            path = self._bare.sub("/v1/", path, count=1)
+            if not self._is_page(scope):
+                path = self._bare.sub("/v1/", path, count=1)
             if path != "/" and path.endswith("/"):
                 path = path.rstrip("/")
             if path != scope["path"]:
@@ -182,7 +183,8 @@ class _OnePath:
         await self._app(scope, receive, send)
 
     def _is_page(self, scope: Scope) -> bool:
-        if scope["method"] not in ("GET", "HEAD") or not any(p.match(scope["path"]) for p in self._pages):
+        path: str = scope["path"].rstrip("/")
+        if scope["method"] not in ("GET", "HEAD") or not any(page.match(path) for page in self._pages):
             return False
         headers = Headers(scope=scope)
         return "text/html" in headers.get("accept", "") and "authorization" not in headers

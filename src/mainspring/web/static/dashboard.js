@@ -20,7 +20,7 @@ async function ask(more = {}) {
   const query = filters.query;
   for (const [name, value] of Object.entries({ brief: "true", limit: PAGE, ...more })) query.set(name, value);
   const found = await call(`/${kind}s?${query}`);
-  if (!Row.costs && found.results.some((one) => one.metrics?.cost !== undefined)) showCosts();
+  if (!Row.costs && found.results.some((one) => one.cost)) showCosts();
   return found;
 }
 

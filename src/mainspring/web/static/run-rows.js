@@ -46,8 +46,8 @@ export class Row {
     }
     this.one = one;
     this.tick();
-    const cost = one.metrics?.cost;
-    this.cost.textContent = cost === undefined ? "" : money(cost);
+    this.cost.textContent = one.cost ? money(Number(one.cost.amount)) : "";
+    this.cost.title = one.cost?.at_replicate ? `${money(Number(one.cost.at_replicate))} at Replicate’s list prices` : "";
     this.cost.hidden = !Row.costs;
     this.made?.replaceChildren(trained(one));
   }
