@@ -20,8 +20,9 @@ class Operation:
     id: Replicate's name for it, like models.list. summary: one line; about: Markdown that says more. body, query,
     headers, reply: message types (msgspec structs and types made of them; body and reply also a media type such as
     text/plain). media: content types that the body may have; () for those of the body itself. example: a body to try.
-    also_as: texts of other media types that the reply can be. success: status of the reply. faults: other statuses to expect, beside those that follow from the rest. open: it
-    needs no token. ours: it is not part of Replicate's API. documented: it has a place of its own in the document.
+    also_as: texts of other media types that the reply can be. success: status of the reply. faults: other statuses to
+    expect, beside those that follow from the rest. open: it needs no token. ours: it is not part of Replicate's API.
+    documented: it has a place of its own in the document.
     """
 
     method: str
