@@ -42,6 +42,7 @@ from mainspring.records.files import Files
 from mainspring.records.footprints import Footprints
 from mainspring.records.installed import Installations
 from mainspring.records.instances import Instances
+from mainspring.records.metering import Metering
 from mainspring.records.predictions import Predictions
 from mainspring.records.rendering import Renderer
 from mainspring.records.retention import Retention
@@ -65,6 +66,7 @@ from mainspring.services.janitor import Janitor
 from mainspring.services.lines import Lines
 from mainspring.services.rollouts import Rollouts
 from mainspring.services.scribe import Scribe
+from mainspring.services.treasurer import Treasurer
 from mainspring.services.webhooks import Webhooks
 from mainspring.services.weights import Weights
 from mainspring.settings import Settings, note_ports
@@ -221,6 +223,17 @@ class Platform:
             now=now,
         )
         self.feed.on_end(self.webhooks.ended)
+        self.treasurer = Treasurer(
+            hints=self.hints,
+            feed=self.feed,
+            spending=self.spending,
+            metering=Metering(self.database),
+            predictions=self.predictions,
+            signing=self.signing,
+            egress=self.egress,
+            now=now,
+            stops=settings.limit_stops,
+        )
         self._loops: list[asyncio.Task[None]] = []
 
     def app(self) -> ASGIApp:
@@ -279,7 +292,7 @@ class Platform:
         await self.weights.clear_up()
         for loop in (
             *(self.scribe, self.autoscaler, self.rollouts, self.director, self.janitor),
-            *(self.weights, self.eraser, self.webhooks, self.gauge),
+            *(self.weights, self.eraser, self.webhooks, self.treasurer, self.gauge),
         ):
             self._loops.append(asyncio.create_task(supervise(loop, self.hints), name=type(loop).__name__))
 
@@ -293,6 +306,7 @@ class Platform:
             task.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
         await self.webhooks.close(min(grace_s, _LAST_WEBHOOKS_S))
+        await self.treasurer.close()
         await self.fetcher.close()
         await self.database.close()
 

@@ -48,6 +48,8 @@ def test_the_commands_are_these() -> None:
         "webhook",
         "catalog",
         "alias",
+        "limit",
+        "usage",
     }
     assert {words[0] for words in COMMANDS} == top
 

@@ -16,6 +16,7 @@ from mainspring.cli import (
     deployment,
     doctor,
     env,
+    limit,
     login,
     model,
     push,
@@ -23,6 +24,7 @@ from mainspring.cli import (
     serve,
     token,
     train,
+    usage,
     webhook,
 )
 from mainspring.cli.terminal import tell_error
@@ -84,5 +86,7 @@ app.add_typer(alias.app, name="alias")
 app.add_typer(deployment.app, name="deployment")
 app.add_typer(collection.app, name="collection")
 app.add_typer(webhook.app, name="webhook")
+app.add_typer(limit.app, name="limit")
+app.command("usage")(usage.usage)
 app.command("env")(env.env)
 app.command("doctor")(doctor.doctor)
