@@ -14,7 +14,7 @@ async def ask(metal: str) -> str:
 
 async def main() -> None:
     for answer in await asyncio.gather(*(ask(metal) for metal in ("copper", "iron", "gold"))):
-        print(f"- {answer!r}")
+        print("-", " ".join(answer.split()))
     async for event in await replicate.async_stream(MODEL, input={"prompt": "And tin?", "max_tokens": 20}):
         print(str(event), end="", flush=True)
     print()
