@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LIGHT := hello-world imitator smollm2-135m-instruct real-esrgan hibari-tts
 HEAVY := rapidocr whisper-base
+KEPT ?= $(or $(MAINSPRING_TEST_ENVIRONMENTS),$(CURDIR)/.test-environments)
 
 help: ## list these recipes
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | column -t -s "$$(printf '\t')"
@@ -37,6 +38,11 @@ models: setup ## add the heavy models to the platform that runs (MAINSPRING_TOKE
 test: $(VENV)/.test-ready ## set up, then all tests
 	$(BIN)/python -m pytest
 
+test-models: $(VENV)/.test-ready ## the tests that `make test` leaves out: models with heavy environments, several GB
+	@echo "Environments are kept in $(KEPT), about 6 GB; the first run downloads about 2 GB and takes half an hour or more."
+	MAINSPRING_TEST_MODELS=1 MAINSPRING_TEST_ENVIRONMENTS="$(KEPT)" \
+		$(if $(PIP_FIND_LINKS)$(UV_FIND_LINKS),,UV_TORCH_BACKEND=$(or $(UV_TORCH_BACKEND),cpu)) $(BIN)/python -m pytest -m models
+
 screenshots: $(VENV)/.test-ready ## look at the pages with Chromium and write docs/images/*.png
 	$(BIN)/python docs/images/screenshots.py
 
@@ -54,4 +60,4 @@ lock: ## resolve the locks again
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate pyproject.toml requirements/build.in --group test -o requirements/test.lock
 	$(BIN)/uv pip compile -q --prerelease allow --universal --generate-hashes --no-header --no-annotate requirements/replicate2.in -o requirements/replicate2.lock
 
-.PHONY: help setup run models test screenshots bench check lock
+.PHONY: help setup run models test test-models screenshots bench check lock

@@ -15,7 +15,8 @@ Pushed = Callable[[str], str]
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    running = Server(tmp_path_factory.mktemp("platform") / "data", private_urls=True).start()
+    data = tmp_path_factory.mktemp("platform") / "data"
+    running = Server(data, private_urls=True, webhook_hosts="localhost").start()
     yield running
     running.stop()
 

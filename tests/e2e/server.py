@@ -92,14 +92,14 @@ class Server:
             self.process.send_signal(signal.SIGTERM)
         return self.process.wait(60)
 
-    def cli(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    def cli(self, *arguments: str | Path, timeout_s: float = 300) -> subprocess.CompletedProcess[str]:
         """Run `mainspring` against this server."""
         return subprocess.run(
             [*MAINSPRING, *map(str, arguments)],
             env=self.environ(),
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=timeout_s,
         )
 
     def push(self, directory: Path, model: str) -> None:

@@ -19,19 +19,7 @@ from .serving import MODELS, Serve, Served, running
 
 TINY = Path(__file__).parent / "tiny"
 
-WANTED = "MAINSPRING_TEST_MODELS"
 KEPT = "MAINSPRING_TEST_ENVIRONMENTS"
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", f"models: downloads a real model; runs only with {WANTED}=1")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if os.environ.get(WANTED) != "1":
-        for item in items:
-            if item.get_closest_marker("models"):
-                item.add_marker(pytest.mark.skip(reason=f"downloads a model; set {WANTED}=1 to run it"))
 
 
 @pytest.fixture(scope="session")
