@@ -44,6 +44,7 @@ SIDE: tuple[Link, ...] = (
     Link("Fleet", "/fleet"),
     Link("Files", "/files"),
     Link("Tokens", "/tokens"),
+    Link("Webhooks", "/webhooks"),
     Link("Settings", "/settings"),
 )
 
