@@ -128,9 +128,7 @@ def test_create_poll_print(server: Server) -> None:
 
 def test_a_webhook_for_the_end_alone(server: Server, hook: int, tmp_path: Path) -> None:
     file = tmp_path / "received.jsonl"
-    receiver = subprocess.Popen(
-        [sys.executable, "-m", "tests.e2e.receiver", str(hook), str(file)], cwd=ROOT
-    )
+    receiver = subprocess.Popen([sys.executable, "-m", "tests.e2e.receiver", str(hook), str(file)], cwd=ROOT)
     try:
         (prediction,) = program(server, "webhook.py", f"http://localhost:{hook}/ok")
         until(lambda: file.exists() and file.read_text().endswith("\n"))

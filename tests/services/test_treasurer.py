@@ -127,7 +127,11 @@ async def test_the_webhook_is_told_once_in_a_period_of_each_limit(till: Till) ->
             "spent": "0.02",
             "resets_at": "2026-06-01T00:00:00.000000Z",
         }
-        assert (second["type"], second["limit"], second["spent"]) == ("spending.limit_reached", "0.03", "0.04")
+        assert (second["type"], second["limit"], second["spent"]) == (
+            "spending.limit_reached",
+            "0.03",
+            "0.04",
+        )
         assert all("webhook-signature" in one.headers for one in receiver.received)
         till.moment += timedelta(days=31)
         await till.run(2)
@@ -172,11 +176,15 @@ async def test_an_instance_that_idles_for_long_is_paid_for_by_the_hour(till: Til
     treasurer = till.treasurer()
     till.moment += timedelta(hours=2)
     await treasurer.run_once()
-    (told,) = await till.usage.sums("acme", "day", till.moment - timedelta(days=1), till.moment + timedelta(days=1))
+    (told,) = await till.usage.sums(
+        "acme", "day", till.moment - timedelta(days=1), till.moment + timedelta(days=1)
+    )
     assert (told.runs, told.idle_us, told.amount) == (0, 7_200_000_000, 72_000_000)
     await treasurer.run_once()
     await till.run(1)
     await till.instances.end("one", "gone", "", till.now)
-    (told,) = await till.usage.sums("acme", None, till.moment - timedelta(days=1), till.moment + timedelta(days=1))
+    (told,) = await till.usage.sums(
+        "acme", None, till.moment - timedelta(days=1), till.moment + timedelta(days=1)
+    )
     assert (told.runs, told.idle_us, told.active_us) == (1, 7_200_000_000, 1_000_000)
     await treasurer.close()
