@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
-from mainspring import platform
-from mainspring.platform import Announcement
+from mainspring import serving
+from mainspring.serving import Announcement
 from mainspring.settings import Settings
 
 Cli = Callable[..., Result]
@@ -36,7 +36,7 @@ def started(monkeypatch: pytest.MonkeyPatch, home: Path) -> list[Settings]:
         )
         return 3
 
-    monkeypatch.setattr(platform, "serve", serve)
+    monkeypatch.setattr(serving, "serve", serve)
     return calls
 
 

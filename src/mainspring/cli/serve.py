@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from mainspring.platform import Announcement
+    from mainspring.serving import Announcement
     from mainspring.settings import Settings
 
 
@@ -79,7 +79,7 @@ def serve(
     }
     given |= {"durable": durable, "isolate": isolate, "private_urls": private_urls, "log_level": log_level}
     settings = _from_here(load_settings(config, **given), push or [])
-    from mainspring.platform import serve as start
+    from mainspring.serving import serve as start
 
     raise typer.Exit(start(settings, announce=announce))
 
