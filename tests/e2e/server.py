@@ -30,6 +30,7 @@ class Server:
         self.port, self.tls_port = free_port(), free_port()
         self.settings = {"create_limit": 0, "call_limit": 0} | settings
         self.process: subprocess.Popen[bytes] | None = None
+        self.arguments: tuple[str, ...] = ()
         self.log = data.parent / f"{data.name}.log"
 
     @property
@@ -62,7 +63,7 @@ class Server:
         environ |= {f"MAINSPRING_{k.upper()}": str(v) for k, v in options.items()}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*MAINSPRING, "serve"], env=environ | {"MAINSPRING_TOKEN": TOKEN}, stdout=log, stderr=log
+                [*MAINSPRING, "serve", *self.arguments], env=environ | {"MAINSPRING_TOKEN": TOKEN}, stdout=log, stderr=log
             )
         self.wait_until_up()
         return self
