@@ -63,7 +63,10 @@ class Server:
         environ |= {f"MAINSPRING_{k.upper()}": str(v) for k, v in options.items()}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*MAINSPRING, "serve", *self.arguments], env=environ | {"MAINSPRING_TOKEN": TOKEN}, stdout=log, stderr=log
+                [*MAINSPRING, "serve", *self.arguments],
+                env=environ | {"MAINSPRING_TOKEN": TOKEN},
+                stdout=log,
+                stderr=log,
             )
         self.wait_until_up()
         return self

@@ -13,7 +13,7 @@ function stateOf(one) {
 }
 
 function why(one) {
-  const said = one.fault ?? one.reason ?? one.cause;
+  const said = one.fault ?? one.reason ?? (one.cause && `booted for ${one.cause}`);
   return said ? make("span", { class: "why", title: said }, said) : null;
 }
 
