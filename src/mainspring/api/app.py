@@ -56,9 +56,9 @@ _APPENDED = re.compile(r"^/v1/+https?:/+[^/]+(/v1/.*)$")
 def create_app(ctx: Context, pages: Sequence[BaseRoute] = ()) -> ASGIApp:
     """The whole HTTP surface. pages: routes that are not the API's."""
     sections = [
-        *streams.operations,
         *predictions.operations,
         *trainings.operations,
+        *streams.operations,
         *account.operations,
         *collections.operations,
         *search.operations,
