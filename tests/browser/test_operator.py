@@ -160,7 +160,6 @@ def test_a_cost_is_shown_where_a_reply_has_one(page: Page, server: Server) -> No
 
 
 def test_trainings_lead_to_what_they_made(page: Page, server: Server) -> None:
-    server.push(MODELS / "imitator", "mainspring/imitator")
     done = server.cli(
         "train",
         "mainspring/imitator",
