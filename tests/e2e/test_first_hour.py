@@ -128,9 +128,7 @@ def test_create_poll_print(server: Server) -> None:
 
 def test_a_webhook_for_the_end_alone(server: Server, hook: int, tmp_path: Path) -> None:
     file = tmp_path / "received.jsonl"
-    receiver = subprocess.Popen(
-        [sys.executable, "-m", "tests.e2e.receiver", str(hook), str(file)], cwd=ROOT
-    )
+    receiver = subprocess.Popen([sys.executable, "-m", "tests.e2e.receiver", str(hook), str(file)], cwd=ROOT)
     try:
         (prediction,) = program(server, "webhook.py", f"http://localhost:{hook}/ok")
         until(lambda: file.exists() and file.read_text().endswith("\n"))
@@ -171,7 +169,7 @@ def test_the_spending_limit_is_reached(server: Server) -> None:
 
 @pytest.fixture(scope="module")
 def cold(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Idle instances go after three seconds, for the sixty of the settings; a ping is due ten times as often as there."""
+    """Idle instances go after three seconds, where the settings have sixty."""
     root = tmp_path_factory.mktemp("cold")
     running = Server(root / "data", idle_timeout_s=3).start()
     project = root / "numbered"
