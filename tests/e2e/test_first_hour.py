@@ -169,7 +169,7 @@ def test_the_spending_limit_is_reached(server: Server) -> None:
 
 @pytest.fixture(scope="module")
 def cold(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Idle instances go after three seconds, not sixty; a ping is due ten times as often."""
+    """Idle instances go after three seconds, where the settings have sixty."""
     root = tmp_path_factory.mktemp("cold")
     running = Server(root / "data", idle_timeout_s=3).start()
     project = root / "numbered"
