@@ -166,7 +166,7 @@ def test_trainings_lead_to_what_they_made(page: Page, server: Server) -> None:
         "-d",
         "mainspring/imitator",
         "-i",
-        f"text=@{MODELS / 'imitator' / 'README.md'}",
+        f"text=@{MODELS / 'mainspring' / 'imitator' / 'README.md'}",
     )
     assert done.returncode == 0, done.stdout + done.stderr
     page.goto("/trainings")
