@@ -110,6 +110,7 @@ async def test_a_model_has_every_key_that_clients_read(house: House, ada: httpx.
         "retention": None,
         "aliases": [],
         "weights": None,
+        "estimate": None,
     }
 
 

@@ -119,9 +119,7 @@ async def create(request: Request) -> Response:
 async def get(request: Request) -> Response:
     """GET /models/{owner}/{name}."""
     model = await visible_model(request, await authenticate(request))
-    told = await render_model(request, model)
-    told.estimate = await estimate_of(request, model)
-    return reply(told)
+    return reply(await _told(request, model))
 
 
 async def list_models(request: Request) -> Response:
@@ -164,7 +162,14 @@ async def update(request: Request) -> Response:
     updated = await context(request).catalog.update_model(model.owner, model.name, changes)
     if updated is None:
         raise NotFound
-    return reply(await render_model(request, updated))
+    return reply(await _told(request, updated))
+
+
+async def _told(request: Request, model: Model) -> ModelReply:
+    """One model, with what a run of it is likely to take."""
+    told = await render_model(request, model)
+    told.estimate = await estimate_of(request, model)
+    return told
 
 
 async def delete(request: Request) -> Response:
