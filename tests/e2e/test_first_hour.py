@@ -147,8 +147,9 @@ def test_a_model_that_is_not_there(server: Server) -> None:
 
 
 def test_a_token_that_is_missing_or_wrong(server: Server) -> None:
-    for variables in ({"REPLICATE_API_TOKEN": ""}, {"REPLICATE_API_TOKEN": NOBODY}):
-        status, title, detail = program(server, "refused.py", "replicate/hello-world", "x", **variables)
+    for token in (None, NOBODY):
+        said = program(server, "refused.py", "replicate/hello-world", "x", REPLICATE_API_TOKEN=token)
+        status, title, detail = said
         assert (status, title) == ("401", "Unauthenticated")
         assert "authentication token" in detail
 
