@@ -16,11 +16,12 @@ MODELS = ROOT / "models"
 WEIGHTS = ROOT / "tests" / "weights"
 
 
-def program(server: Server, name: str, *arguments: object, **variables: str) -> list[str]:
-    """Run one to its end with what `mainspring env` prints, and `variables`; the lines that it printed."""
+def program(server: Server, name: str, *arguments: object, **variables: str | None) -> list[str]:
+    """Run one to its end with what `mainspring env` prints and `variables` (None: unset); the lines it printed."""
+    environ = server.environ() | variables
     done = subprocess.run(
         [sys.executable, EXAMPLES / name, *map(str, arguments)],
-        env=server.environ() | variables,
+        env={name: value for name, value in environ.items() if value is not None},
         capture_output=True,
         text=True,
         timeout=300,

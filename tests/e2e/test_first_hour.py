@@ -147,24 +147,34 @@ def test_a_model_that_is_not_there(server: Server) -> None:
 
 
 def test_a_token_that_is_missing_or_wrong(server: Server) -> None:
-    for variables in ({"REPLICATE_API_TOKEN": ""}, {"REPLICATE_API_TOKEN": NOBODY}):
-        status, title, detail = program(server, "refused.py", "replicate/hello-world", "x", **variables)
+    for token in (None, NOBODY):
+        said = program(server, "refused.py", "replicate/hello-world", "x", REPLICATE_API_TOKEN=token)
+        status, title, detail = said
         assert (status, title) == ("401", "Unauthenticated")
         assert "authentication token" in detail
 
 
-def test_the_spending_limit_is_reached(server: Server) -> None:
-    if server.cli("limit", "--help").returncode != 0:
-        pytest.skip("spending limits come with metering")
-    made = server.cli("limit", "set", "--monthly", "0.000001")
+@pytest.fixture
+def priced(tmp_path: Path) -> Iterator[Server]:
+    """A server where a second of a CPU costs a dollar."""
+    config = tmp_path / "mainspring.toml"
+    config.write_text("[hardware.cpu]\nprice_per_second = 1.0\n")
+    running = Server(tmp_path / "data")
+    running.arguments = ("--config", str(config))
+    yield running.start()
+    running.stop()
+
+
+def test_the_spending_limit_is_reached(priced: Server) -> None:
+    add(priced, "replicate/hello-world")
+    made = priced.cli("limit", "set", "--monthly", "0.000001")
     assert made.returncode == 0, made.stderr
-    try:
-        said = [program(server, "refused.py", "replicate/hello-world", "x") for _ in range(2)][-1]
-        assert said[0] == "402"
-        assert "spending limit" in " ".join(said[1:]).lower()
-    finally:
-        server.cli("limit", "set", "--monthly", "1000000")
-    assert program(server, "refused.py", "replicate/hello-world", "x") == ["hello x"]
+    assert program(priced, "refused.py", "replicate/hello-world", "x") == ["hello x"]
+    status, *said = program(priced, "refused.py", "replicate/hello-world", "x")
+    assert status == "402"
+    assert "spending limit" in " ".join(said).lower()
+    assert priced.cli("limit", "set", "--monthly", "1000").returncode == 0
+    assert program(priced, "refused.py", "replicate/hello-world", "x") == ["hello x"]
 
 
 @pytest.fixture(scope="module")
