@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import MODELS, in_module
 
-DRAWING = MODELS / "real-esrgan" / "drawing.png"
+DRAWING = MODELS / "mainspring" / "real-esrgan" / "drawing.png"
 
 
 def field(page: Page, name: str) -> Locator:
