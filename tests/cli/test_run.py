@@ -283,9 +283,9 @@ def test_ctrl_c_cancels_the_prediction(server: Double, home: Path) -> None:
         stdout=subprocess.PIPE,
         text=True,
     )
-    assert server.polled.wait(20)
+    assert server.polled.wait(60)
     running.send_signal(signal.SIGINT)
-    out, err = running.communicate(timeout=20)
+    out, err = running.communicate(timeout=60)
     assert server.canceled.is_set()
     assert running.returncode == 130
     assert "prediction p1 was canceled" in err
