@@ -16,7 +16,8 @@ from mainspring.bundle.catalogue import Entry
 from mainspring.core.errors import InvalidRequest, NotFound
 from mainspring.records.catalog import Model
 from mainspring.records.installed import Installed
-from mainspring.services.installer import Choice, InstallError, Progress
+from mainspring.services.downloads import Progress
+from mainspring.services.installer import Choice, InstallError
 
 _MOST_BYTES = 1 << 16
 _STEP = 4 << 20
@@ -25,7 +26,8 @@ _STEP = 4 << 20
 class InstallBody(Body):
     """POST /catalog/{owner}/{name}.
 
-    weights: a directory of the server's machine; weights_name: what they are called; own: they are the model's own.
+    weights: a directory of the server's machine, or the URL of a prefix in an object store; weights_name: what they
+    are called; own: they are the model's own.
     """
 
     weights: str | None = None

