@@ -117,9 +117,7 @@ async def test_a_spoiled_part_is_loaded_again(tmp_path: Path, s3: StoreDouble, t
     assert whole(await fetch(tmp_path, told))
 
 
-async def test_what_comes_twice_alike_is_what_lies_there(
-    tmp_path: Path, s3: StoreDouble, told: Told
-) -> None:
+async def test_what_comes_twice_alike_is_what_lies_there(tmp_path: Path, s3: StoreDouble, told: Told) -> None:
     s3.road.spoil = (b'{"n": 1}', b'{"n": 2}')
     directory = await fetch(tmp_path, told)
     assert (directory / "config.json").read_bytes() == b'{"n": 2}'
@@ -178,7 +176,14 @@ async def test_it_says_what_is_wrong(tmp_path: Path, told: Told, monkeypatch: py
 
 @pytest.mark.parametrize(
     "url",
-    ["ftp://host/x", "https://example.com/x", "memory:///x", "s3://key:secret@bucket/x", "s3://b/x?sig=1", "s3://["],
+    [
+        "ftp://host/x",
+        "https://example.com/x",
+        "memory:///x",
+        "s3://key:secret@bucket/x",
+        "s3://b/x?sig=1",
+        "s3://[",
+    ],
 )
 def test_what_is_no_place(url: str) -> None:
     with pytest.raises(HubError) as failed:

@@ -46,7 +46,10 @@ class Weights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """catalog.toml. Sizes in bytes; hardware is a SKU; versions: the ids of Replicate that it stands in for."""
+    """catalog.toml. Sizes in bytes; hardware is a SKU; versions: the ids of Replicate that it stands in for.
+
+    packaged_weights: what the weights of its packages are called, when they are not those that its name promises.
+    """
 
     description: str
     hardware: str
@@ -57,6 +60,7 @@ class Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     download: int = 0
     disk: int = 0
     package: str | None = None
+    packaged_weights: str | None = None
     versions: list[str] = msgspec.field(default_factory=list)
     weights: Weights | None = None
 

@@ -134,7 +134,7 @@ class Installer:
             return before
         weights = entry.about.weights
         if weights is None:
-            return plain
+            return _packaged(entry, plain, told)
         if not weights.wanted:
             told.line(
                 f"It comes without weights. Give it some: mainspring catalog add {entry.full_name} --weights DIR"
@@ -171,8 +171,8 @@ class Installer:
             )
 
     async def _build(self, entry: Entry, installed: Installed, told: Progress) -> tuple[Version, bool]:
-        # Other weights take other memory than the entry says.
-        about, own = entry.about, installed.own
+        # Other weights take other memory than the entry says; it says what those of its packages take.
+        about, own = entry.about, installed.own or installed.weights is None
         wishes: dict[str, Any] = {
             "description": about.description,
             "hardware": about.hardware,
@@ -198,6 +198,15 @@ class Installer:
             return
         if all(other.weights != directory for other in await self._installed.list()):
             await asyncio.to_thread(shutil.rmtree, directory, True)
+
+
+def _packaged(entry: Entry, plain: Installed, told: Progress) -> Installed:
+    """The weights of its packages, by their name where that is not what the model's name promises."""
+    name = entry.about.packaged_weights
+    if name is None:
+        return plain
+    told.line(f"Weights: {name}, from its packages: not {entry.full_name}'s own")
+    return replace(plain, weights_name=name, own=False)
 
 
 async def _given(
