@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 _AT_ONCE = 4
-_PIECE = 4 * BLOCK
 _ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 _CREDENTIALS = {
     "s3": "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and, for a store that is not Amazon's, "
@@ -256,7 +255,7 @@ async def _load(store: ObjectStore, place: Place, load: _Load, told: Progress) -
         options: Any = {"range": {"offset": done}} | ({"if_match": found.tag} if found.tag else {})
         try:
             result = await obstore.get_async(store, found.name, options=options)
-            async for block in result.stream(min_chunk_size=_PIECE):
+            async for block in result.stream(min_chunk_size=BLOCK):
                 await asyncio.to_thread(out.write, block)
                 done += len(block)
                 told.bytes(found.name, min(done, found.size), found.size)
