@@ -97,7 +97,7 @@ def add(
             "Name their place: --weights DIR, or --weights s3://bucket/prefix",
         )
     chosen = _chosen(ask(_entries), names)
-    _confirm(chosen, yes, given=weights is not None)
+    _confirm(chosen, yes, given=weights)
     body: dict[str, Any] = {"example": example}
     if weights:
         body |= {"weights": _absolute(weights), "weights_name": called, "own": own}
@@ -143,10 +143,10 @@ def _chosen(entries: Sequence[dict[str, Any]], names: Sequence[str]) -> list[dic
     return [by_name[name] for name in dict.fromkeys(names)]
 
 
-def _confirm(chosen: Sequence[dict[str, Any]], yes: bool, *, given: bool) -> None:
+def _confirm(chosen: Sequence[dict[str, Any]], yes: bool, *, given: str | None) -> None:
     """Show what it takes, and ask; without a terminal only what is light goes on unasked."""
     for entry in chosen:
-        tell(_terms(entry))
+        tell(_terms(entry, given))
     download = sum(entry["download"] for entry in chosen)
     if yes or not download:
         return
@@ -251,11 +251,13 @@ def _table(entries: Sequence[dict[str, Any]]) -> Table:
     return table
 
 
-def _terms(entry: dict[str, Any]) -> str:
-    """What it takes and whose licences apply, in a line."""
-    sizes = f"{_size(entry['download'])} to download, {_size(entry['disk'])} of disk"
-    licences = f"code {entry['license']}, weights {entry['weights_license']}"
-    return f"{_name(entry)}: {sizes}; {licences} (from {entry['weights']})"
+def _terms(entry: dict[str, Any], given: str | None) -> str:
+    """What it takes and whose licences apply, in a line. given: where the operator's weights are."""
+    least = "at most " if given else ""
+    sizes = f"{least}{_size(entry['download'])} to download, {least}{_size(entry['disk'])} of disk"
+    whose = "with your weights under the licence that you have them by" if given else entry["weights_license"]
+    weights = f"{whose} (from {given or entry['weights']})"
+    return f"{_name(entry)}: {sizes}; code {entry['license']}, {'' if given else 'weights '}{weights}"
 
 
 def _state(entry: dict[str, Any]) -> str:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 4
 _ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+_ROLES = "://169.254.169.254"
 _CREDENTIALS = {
     "s3": "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and, for a store that is not Amazon's, "
     "AWS_ENDPOINT_URL; AWS_SKIP_SIGNATURE=true for a public bucket",
@@ -309,6 +310,8 @@ def _refusal(place: Place, error: Exception) -> HubError:
 def _told(error: Exception) -> str:
     """What a store says, without the queries of its URLs, which may be signed."""
     text = str(error).partition("\n\nDebug source")[0]
+    if _ROLES in text:
+        return "no credentials were found, and this machine has no role that gives any."
     if said := re.search(r"<Message>(.*?)</Message>", text, re.DOTALL):
         return said[1].strip()[:300]
     return re.sub(r"\?[^\s\"')]*", "", text.partition("\n")[0])[:300]
