@@ -31,8 +31,8 @@ def program(server: Server, name: str, *arguments: object, **variables: str | No
 
 
 def add(server: Server, *arguments: str | Path) -> None:
-    """`mainspring catalog add`; the programs run what its example would."""
-    done = server.cli("catalog", "add", *arguments, "--yes", "--no-example", timeout_s=1800)
+    """`mainspring catalog add`, without its example unless arguments say so: the programs run what that would."""
+    done = server.cli("catalog", "add", "--yes", "--no-example", *arguments, timeout_s=1800)
     assert done.returncode == 0, done.stdout + done.stderr + server.log.read_text()[-3000:]
 
 

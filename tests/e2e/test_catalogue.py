@@ -208,6 +208,15 @@ def run(server: Server, version: str, **given: Any) -> dict[str, Any]:
     return {**found, "made": made.json()}
 
 
+def kill_in_the_middle(shop: Server) -> None:
+    """kill -9, once a part of the large file is there."""
+    until = time.monotonic() + 60
+    while not any(part.stat().st_size for part in shop.data.glob("weights/.partial-*/large.bin.part")):
+        assert time.monotonic() < until, shop.log.read_text()[-3000:]
+        time.sleep(0.01)
+    shop.kill()
+
+
 @pytest.mark.timeout(300)
 def test_names_and_ids_of_replicate_run_what_the_operator_gave(
     shop: Server, client: replicate.Client, shapes: Path
@@ -281,11 +290,7 @@ def test_a_download_survives_kill_9(shop: Server, hub: HubThread) -> None:
     hub.hold()
     begun = adding(shop, "acme/sketch")
     weights = shop.data / "weights"
-    until = time.monotonic() + 60
-    while not any(part.stat().st_size for part in weights.glob(".partial-*/large.bin.part")):
-        assert time.monotonic() < until, shop.log.read_text()[-3000:]
-        time.sleep(0.01)
-    shop.kill()
+    kill_in_the_middle(shop)
     _, said = begun.communicate(timeout=60)
     assert begun.returncode == 1
     assert "what was loaded is kept" in said or "broke off" in said
@@ -342,11 +347,7 @@ def test_weights_from_an_object_store_survive_kill_9(shop: Server, s3: StoreDoub
     url = "s3://models/team/brushes"
     begun = adding(shop, "stability-ai/sdxl", "--weights", url, "--yes")
     weights = shop.data / "weights"
-    until = time.monotonic() + 60
-    while not any(part.stat().st_size for part in weights.glob(".partial-store-*/large.bin.part")):
-        assert time.monotonic() < until, shop.log.read_text()[-3000:]
-        time.sleep(0.01)
-    shop.kill()
+    kill_in_the_middle(shop)
     begun.communicate(timeout=60)
     s3.forget()
     s3.road.go.set()

@@ -78,20 +78,26 @@ async def test_files_come_whole_once_and_read_only(tmp_path: Path, s3: StoreDoub
     assert [path.name for path in tmp_path.iterdir()] == [first.name]
 
 
-async def test_a_broken_download_is_resumed_by_the_next_server(
-    tmp_path: Path, s3: StoreDouble, told: Told
-) -> None:
+async def broken_off(root: Path, s3: StoreDouble, told: Told) -> Path:
+    """The part of the large file that a server had when it ended."""
     s3.road.most, s3.road.times, s3.road.hold = 6 << 20, 1, True
-    begun = asyncio.create_task(fetch(tmp_path, told))
+    begun = asyncio.create_task(fetch(root, told))
     async with asyncio.timeout(20):
-        while not (parts := [p for p in tmp_path.rglob("model.safetensors.part") if p.stat().st_size]):
+        while not (parts := [p for p in root.rglob("model.safetensors.part") if p.stat().st_size]):
             await asyncio.sleep(0.005)
     begun.cancel()
     await asyncio.gather(begun, return_exceptions=True)
-    kept = parts[0].stat().st_size
-    assert 0 < kept < len(LARGE)
     s3.road.go.set()
     s3.road.asked.clear()
+    return parts[0]
+
+
+async def test_a_broken_download_is_resumed_by_the_next_server(
+    tmp_path: Path, s3: StoreDouble, told: Told
+) -> None:
+    part = await broken_off(tmp_path, s3, told)
+    kept = part.stat().st_size
+    assert 0 < kept < len(LARGE)
     assert whole(await fetch(tmp_path, told))
     assert ("/models/team/sdxl/unet/model.safetensors", kept) in s3.road.asked
 
@@ -105,15 +111,8 @@ async def test_it_goes_on_where_the_connection_broke(tmp_path: Path, s3: StoreDo
 
 
 async def test_a_spoiled_part_is_loaded_again(tmp_path: Path, s3: StoreDouble, told: Told) -> None:
-    s3.road.most, s3.road.times, s3.road.hold = 6 << 20, 1, True
-    begun = asyncio.create_task(fetch(tmp_path, told))
-    async with asyncio.timeout(20):
-        while not (parts := [p for p in tmp_path.rglob("model.safetensors.part") if p.stat().st_size]):
-            await asyncio.sleep(0.005)
-    begun.cancel()
-    await asyncio.gather(begun, return_exceptions=True)
-    s3.road.go.set()
-    parts[0].write_bytes(bytes(parts[0].stat().st_size))
+    part = await broken_off(tmp_path, s3, told)
+    part.write_bytes(bytes(part.stat().st_size))
     assert whole(await fetch(tmp_path, told))
 
 
