@@ -217,7 +217,7 @@ async def test_aliases_and_foreign_weights_are_shown_as_such(
     )
     await house.context.installed.put(given)
     shown = await browser.get("/ada/hello")
-    assert "It runs with <b>w</b> , weights that the operator of this platform chose." in Seen(shown).text
+    assert "It runs with <b>w</b> here. These weights are not this model’s own." in Seen(shown).text
     assert "<b>w</b>" not in shown.text
     await house.context.installed.put(replace(given, own=True))
     assert "weights: <b>w</b>" in (own := Seen(await browser.get("/ada/hello")).text)
