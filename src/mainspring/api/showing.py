@@ -82,45 +82,56 @@ def _put_off(ctx: Context, entry: Entry, installed: Installed) -> str | None:
 async def _rehearse(
     request: Request, account: Account, version: Version, values: dict[str, Any], line: Line
 ) -> str | None:
-    ctx = context(request)
-    prediction_id = new_id(ctx.now())
-    try:
-        given = {name: await _given(request, prediction_id, value) for name, value in values.items()}
-        order = Order(account, version, Queue(version.model, version.id), CreateBody(input=given), b"")
-        made = await make_prediction(request, order, called=prediction_id)
-    except ApiError as error:
-        line(f"Its example can't be run: {error.detail}")
+    made = await _made(request, account, version, values, line)
+    if made is None:
         return None
     line("Running its example")
     try:
-        ended = await _followed(ctx, made, line)
+        ended = await _followed(context(request), made, line)
     except asyncio.CancelledError:
         await stop(request, made)
         raise
     if ended.status is not Status.SUCCEEDED:
-        told = f": {ended.error}" if ended.error else ""
-        line(f"Its example {ended.status.value}{told}")
+        line(f"Its example is {ended.status.value}{f': {ended.error}' if ended.error else ''}")
         return None
-    now = rfc3339(ctx.now())
-    before = await ctx.installed.get(version.model)
-    if not await ctx.discovery.examples.add(version.model, ended.id, now, default=True):
+    if not await _shown_first(context(request), version.model, ended.id):
         return None
-    if before is not None and before.example is not None:
-        await ctx.discovery.examples.remove(version.model, before.example)
-    await ctx.installed.show(version.model, ended.id)
-    ctx.catalog.forget()
     line(f"Its page opens with this example: {base_url(request)}/{version.model}")
     return ended.id
 
 
-async def _given(request: Request, prediction_id: str, value: Any) -> Any:
-    """What the prediction is given for a value of the example: a file as a URL that everybody can read."""
-    if not isinstance(value, Path):
-        return value
-    key = f"outputs/{prediction_id}/{new_capability()}"
-    kind = mimetypes.guess_type(value.name)[0] or "application/octet-stream"
-    await context(request).objects.adopt(f"{key}/{value.name}", value, kind)
-    return f"{base_url(request)}/{key}/{quote(value.name)}"
+async def _made(
+    request: Request, account: Account, version: Version, values: dict[str, Any], line: Line
+) -> Prediction | None:
+    """The example's prediction; None when it is refused, and why is told. Files become URLs that everybody can read."""
+    ctx = context(request)
+    prediction_id, given, stored = new_id(ctx.now()), dict(values), []
+    for name, file in values.items():
+        if isinstance(file, Path):
+            folder = f"outputs/{prediction_id}/{new_capability()}"
+            kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+            stored.append((await ctx.objects.adopt(f"{folder}/{file.name}", file, kind)).key)
+            given[name] = f"{base_url(request)}/{folder}/{quote(file.name)}"
+    order = Order(account, version, Queue(version.model, version.id), CreateBody(input=given), b"")
+    try:
+        return await make_prediction(request, order, called=prediction_id)
+    except ApiError as error:
+        line(f"Its example can't be run: {error.detail}")
+        for key in stored:
+            await ctx.objects.delete(key)
+        return None
+
+
+async def _shown_first(ctx: Context, model: str, prediction: str) -> bool:
+    """Show the model with the prediction, in place of the one that an earlier installation made."""
+    before = await ctx.installed.get(model)
+    if not await ctx.discovery.examples.add(model, prediction, rfc3339(ctx.now()), default=True):
+        return False
+    if before is not None and before.example is not None:
+        await ctx.discovery.examples.remove(model, before.example)
+    await ctx.installed.show(model, prediction)
+    ctx.catalog.forget()
+    return True
 
 
 async def _followed(ctx: Context, made: Prediction, line: Line) -> Prediction:
