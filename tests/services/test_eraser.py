@@ -201,7 +201,7 @@ async def test_a_round_is_a_batch_and_the_next_one_follows_at_once(house: House)
     assert house.platform.hints.mark("eraser") != mark
     # Its own loop follows the hint too, and may be faster.
     async with asyncio.timeout(20):
-        while await house.platform.database.fetch_one("SELECT 1 FROM predictions WHERE data_removed = 0"):
+        while await house.platform.database.fetch("SELECT 1 FROM predictions WHERE data_removed = 0"):
             assert await house.platform.eraser.run_once() in (0, 51)
     assert await house.platform.eraser.run_once() == 0
 
