@@ -33,9 +33,9 @@ async def test_an_account_is_made_once(accounts: Accounts) -> None:
 async def test_a_token_opens_its_account_and_is_not_stored(accounts: Accounts, database: Database) -> None:
     token, secret = await accounts.create_token("ada", "laptop", now=NOW)
     assert re.fullmatch(r"ms_[A-Za-z0-9]{37}", secret)
-    assert await accounts.by_token(secret) == await accounts.get("ada")
-    assert await accounts.by_token(secret + "x") is None
-    assert await accounts.by_token("\udcff") is None
+    assert await accounts.by_token(secret, NOW) == await accounts.get("ada")
+    assert await accounts.by_token(secret + "x", NOW) is None
+    assert await accounts.by_token("\udcff", NOW) is None
     (row,) = await database.fetch("SELECT * FROM tokens")
     assert secret not in str(dict(row))
     assert (token.prefix, token.last_four) == (secret[:5], secret[-4:])
@@ -60,11 +60,11 @@ async def test_a_disabled_token_is_refused_at_once_and_only_its_account_disables
     accounts: Accounts,
 ) -> None:
     token, secret = await accounts.create_token("ada", "laptop", now=NOW)
-    assert await accounts.by_token(secret)
+    assert await accounts.by_token(secret, NOW)
     assert not await accounts.disable_token("bob", token.id, NOW)
-    assert await accounts.by_token(secret)
+    assert await accounts.by_token(secret, NOW)
     assert await accounts.disable_token("ada", token.id, NOW)
-    assert await accounts.by_token(secret) is None
+    assert await accounts.by_token(secret, NOW) is None
     assert not await accounts.disable_token("ada", token.id, NOW)
     (listed,) = await accounts.list_tokens("ada")
     assert listed.disabled_at == rfc3339(NOW)
@@ -76,18 +76,18 @@ async def test_what_another_process_disabled_is_refused_after_a_moment(
     clock = [0.0]
     here = Accounts(database, Recent(ttl_s=1.0, clock=lambda: clock[0]))
     token, secret = await here.create_token("ada", "laptop", now=NOW)
-    assert await here.by_token(secret)
+    assert await here.by_token(secret, NOW)
     await accounts.disable_token("ada", token.id, NOW)
-    assert await here.by_token(secret)
+    assert await here.by_token(secret, NOW)
     clock[0] = 1.1
-    assert await here.by_token(secret) is None
+    assert await here.by_token(secret, NOW) is None
 
 
 async def test_use_is_noted_lazily(accounts: Accounts) -> None:
     _, secret = await accounts.create_token("ada", "laptop", now=NOW)
     await accounts.touch(NOW)
     assert (await accounts.list_tokens("ada"))[0].last_used_at is None
-    await accounts.by_token(secret)
+    await accounts.by_token(secret, NOW)
     later = NOW + timedelta(minutes=1)
     await accounts.touch(later)
     await accounts.touch(later + timedelta(minutes=1))

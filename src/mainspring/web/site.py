@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from mainspring.api.context import Context
-from mainspring.api.session import session_account
+from mainspring.api.session import session_caller
 from mainspring.core.errors import NotFound
-from mainspring.records.accounts import Account
+from mainspring.records.accounts import Account, Caller
 from mainspring.records.catalog import Model
 from mainspring.web.templates import ago, html
 
@@ -44,6 +44,8 @@ SIDE: tuple[Link, ...] = (
     Link("Fleet", "/fleet"),
     Link("Files", "/files"),
     Link("Tokens", "/tokens"),
+    Link("Organizations", "/organizations"),
+    Link("Audit log", "/audit"),
     Link("Webhooks", "/webhooks"),
     Link("Settings", "/settings"),
 )
@@ -67,9 +69,14 @@ class Site:
     def __init__(self, ctx: Context) -> None:
         self.ctx = ctx
 
+    async def caller(self, request: Request) -> Caller | None:
+        """Who is signed in, with what their token may do."""
+        return await session_caller(self.ctx, request)
+
     async def account(self, request: Request) -> Account | None:
         """Who is signed in."""
-        return await session_account(self.ctx, request)
+        caller = await self.caller(request)
+        return caller.account if caller else None
 
     async def page(self, request: Request, template: str, status: int = 200, **given: Any) -> Response:
         """The template in its frame, with `frame` and `ago` beside what is given."""
@@ -107,8 +114,8 @@ class Site:
         found = await self.ctx.catalog.get_model(request.path_params["owner"], request.path_params["name"])
         if found is None or found.visibility == "public":
             return found
-        account = await self.account(request)
-        return found if account is not None and account.username == found.owner else None
+        caller = await self.caller(request)
+        return found if caller is not None and caller.role_in(found.owner) else None
 
     async def nowhere(self, request: Request) -> Response:
         """404: a page for browsers. Raises NotFound for other clients."""
