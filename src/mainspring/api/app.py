@@ -58,9 +58,9 @@ _CREATE = re.compile(r"^/v1/(models|deployments)/(?P<owner>[^/]+)/(?P<name>[^/]+
 _APPENDED = re.compile(r"^/v1/+https?:/+[^/]+(/v1/.*)$")
 
 
-def create_app(ctx: Context, pages: Sequence[BaseRoute] = ()) -> ASGIApp:
-    """The whole HTTP surface. pages: routes that are not the API's."""
-    sections = [
+def operations() -> list[Operation]:
+    """All of the API, section by section; what comes first is tried first."""
+    return [
         *predictions.operations,
         *trainings.operations,
         *streams.operations,
@@ -87,6 +87,11 @@ def create_app(ctx: Context, pages: Sequence[BaseRoute] = ()) -> ASGIApp:
         *usage.operations,
         *spending.operations,
     ]
+
+
+def create_app(ctx: Context, pages: Sequence[BaseRoute] = ()) -> ASGIApp:
+    """The whole HTTP surface. pages: routes that are not the API's."""
+    sections = operations()
     described = _Description(sections)
     app = Starlette(
         routes=[
