@@ -62,6 +62,10 @@ class Caller:
         role = self.role_in(owner)
         return role is not None and scope in self.scopes and scope in ALLOWS[role]
 
+    def pushes_to(self) -> list[str]:
+        """Whose models they may make and change; their own account first."""
+        return [owner for owner in (self.username, *sorted(self.roles)) if self.may(Scope.PUSH, owner)]
+
     def within(self, owner: str) -> Caller:
         """As somebody who sees what the owner has, and nothing else that is not public."""
         return replace(self, account=replace(self.account, username=owner), roles={})

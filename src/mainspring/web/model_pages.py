@@ -123,10 +123,11 @@ class ModelPages:
         version = await self._version(request, model) if model else None
         if model is None:
             return refused
-        account = await self._site.account(request)
-        if version is None or version.trainer is None or account is None:
+        caller = await self._site.caller(request)
+        if version is None or version.trainer is None or caller is None:
             return await self._site.nowhere(request)
-        data = {"model": model.full_name, "version": version.id, "account": account.username}
+        whose = {"account": caller.username, "owners": caller.pushes_to()}
+        data = {"model": model.full_name, "version": version.id, **whose}
         schema = self._catalog.input_schema(version, "training")
         inputs = {"properties": schema.properties, "required": sorted(schema.required)}
         return await self._page(
@@ -215,7 +216,7 @@ class ModelPages:
         """What the page's script needs, as JSON that can stand in a script element."""
         schema = self._catalog.input_schema(version)
         at = addresses(request, self._site.ctx.settings)
-        kind = self._catalog.output_kind(version)
+        kind, caller = self._catalog.output_kind(version), await self._site.caller(request)
         data = {
             "model": model.full_name,
             "version": version.id,
@@ -225,7 +226,8 @@ class ModelPages:
             "streams": {"iterator": kind.iterator, "text": kind.concatenate, "files": kind.has_files},
             "base": {"here": at.here, "files": at.for_files},
             "example": await self._example(request, model),
-            "account": account.username if (account := await self._site.account(request)) else None,
+            "account": caller.username if caller else None,
+            "owns": caller is not None and caller.may(Scope.PUSH, model.owner),
         }
         return json_block(data)
 

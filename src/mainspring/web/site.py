@@ -51,9 +51,15 @@ SIDE: tuple[Link, ...] = (
 )
 
 
+ACCOUNTS = Link("Accounts", "/accounts")
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """The bars: account is None when nobody is signed in; here: the page's path and query; query: searched text."""
+    """The bars: account is None when nobody is signed in; here: the page's path and query; query: searched text.
+
+    accounts: those that the reader may act for, their own first; acting: another one that the page is looked at for.
+    """
 
     account: Account | None
     links: tuple[Link, ...]
@@ -61,6 +67,8 @@ class Frame:
     path: str
     here: str
     query: str
+    accounts: tuple[str, ...] = ()
+    acting: str | None = None
 
 
 class Site:
@@ -80,17 +88,25 @@ class Site:
 
     async def page(self, request: Request, template: str, status: int = 200, **given: Any) -> Response:
         """The template in its frame, with `frame` and `ago` beside what is given."""
-        account = await self.account(request) if request.method in ("GET", "HEAD") else None
+        caller = await self.caller(request) if request.method in ("GET", "HEAD") else None
+        account = caller.account if caller else None
         path = request.url.path
         frame = Frame(
             account=account,
             links=(EXPLORE, *SIGNED_IN) if account else (EXPLORE,),
-            side=SIDE if account else (),
+            side=self._side(account),
             path=path,
             here=f"{path}?{request.url.query}" if request.url.query else path,
             query=request.query_params.get("q", ""),
+            accounts=(caller.username, *sorted(caller.roles)) if caller else (),
+            acting=_acting(request, caller),
         )
         return html(template, status, frame=frame, ago=self.ago, **given)
+
+    def _side(self, account: Account | None) -> tuple[Link, ...]:
+        if account is None:
+            return ()
+        return (*SIDE, ACCOUNTS) if account.username == self.ctx.settings.account else SIDE
 
     async def own_page(self, request: Request, template: str, **given: Any) -> Response:
         """A page for who is signed in; the way to sign in for others."""
@@ -126,6 +142,11 @@ class Site:
     def ago(self, at: str) -> str:
         """How long ago, in words."""
         return ago(at, self.ctx.now())
+
+
+def _acting(request: Request, caller: Caller | None) -> str | None:
+    named = request.query_params.get("account")
+    return named if caller is not None and named in caller.roles else None
 
 
 def wants_html(request: Request) -> bool:
