@@ -70,7 +70,7 @@ const listing = new Listing(document.querySelector("[data-tokens]"), {
     ["Limit", (token) => (limits.get(token.id) ?? []).map((one) => `$${one.hard} a ${one.period}`).join(", "), "muted"],
     ["Created", (token) => when(token.created_at), "muted"],
     ["Last used", (token) => (token.last_used_at ? when(token.last_used_at) : "never"), "muted"],
-    ["Expires", (token) => (token.expires_at ? day(token.expires_at) : "never"), "muted"],
+    ["Expires", (token) => (token.expires_at ? day(token.expires_at) : "no end"), "muted"],
     ["State", state],
     ["", actions, "actions"],
   ],
