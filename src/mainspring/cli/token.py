@@ -174,9 +174,6 @@ def disable_token(token_id: TokenId, account: Account = None) -> None:
     tell(f"Token {token_id} is disabled.")
 
 
-app.command("revoke", hidden=True, help="The same as disable.")(disable_token)
-
-
 def _state(token: dict[str, Any]) -> str:
     from datetime import UTC, datetime
 
