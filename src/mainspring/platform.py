@@ -28,7 +28,6 @@ from mainspring.records.vault import Vault
 from mainspring.services.attempt import Desk
 from mainspring.services.autoscaler import Autoscaler
 from mainspring.services.builder import Builder
-from mainspring.services.clerk import Clerk
 from mainspring.services.curator import put_collections
 from mainspring.services.director import Director
 from mainspring.services.eraser import Eraser
@@ -94,7 +93,6 @@ class Platform:
         self.eraser = self._eraser()
         self.webhooks = self._webhooks()
         self.treasurer = self._treasurer()
-        self.clerk = Clerk(self.ledger.audit)
         self._loops: list[asyncio.Task[None]] = []
 
     def app(self) -> ASGIApp:
@@ -137,13 +135,12 @@ class Platform:
     async def start(self) -> None:
         """Clear up after an earlier process, then begin every loop."""
         await self.director.recover()
-        await self.ledger.audit.make_up(self.now())
         await self.builder.sweep()
         await put_collections(self.ledger.discovery.collections, self.settings.collections, self.now())
         await self.weights.clear_up()
         for loop in (
             *(self.scribe, self.autoscaler, self.rollouts, self.director, self.janitor),
-            *(self.weights, self.eraser, self.webhooks, self.treasurer, self.gauge, self.clerk),
+            *(self.weights, self.eraser, self.webhooks, self.treasurer, self.gauge),
         ):
             self._loops.append(asyncio.create_task(supervise(loop, self.hints), name=type(loop).__name__))
 
@@ -158,7 +155,6 @@ class Platform:
         await asyncio.gather(*self._loops, return_exceptions=True)
         await self.webhooks.close(min(grace_s, _LAST_WEBHOOKS_S))
         await self.treasurer.close()
-        await self.ledger.audit.flush()
         await self.fetcher.close()
         await self.database.close()
 

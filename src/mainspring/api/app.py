@@ -44,14 +44,14 @@ from mainspring.api import (
     versions,
     webhooks,
 )
-from mainspring.api.auditing import ending, gather
+from mainspring.api.auditing import ending, refused
 from mainspring.api.context import Context
 from mainspring.api.document import document
 from mainspring.api.limits import telling, told
 from mainspring.api.operation import Operation
 from mainspring.api.wire import problem, reply
 from mainspring.core.errors import ApiError, NotFound, Unavailable
-from mainspring.records.audit import GATHERED
+from mainspring.records.audit import CREATES
 
 log = logging.getLogger(__name__)
 _CREATE = re.compile(r"^/v1/(models|deployments)/(?P<owner>[^/]+)/(?P<name>[^/]+)/predictions$")
@@ -140,7 +140,7 @@ class _Hot:
 
     def __init__(self, app: Starlette, operations: Sequence[Operation]) -> None:
         self._app = app
-        self._operations = {operation.id: operation for operation in operations if operation.id in GATHERED}
+        self._operations = {operation.id: operation for operation in operations if operation.id in CREATES}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         operation = self._operation(scope) if scope["type"] == "http" and scope["method"] == "POST" else None
@@ -158,7 +158,8 @@ class _Hot:
         except Exception as error:
             response = await _broken(request, error)
         response.raw_headers.extend(told(request.scope))
-        gather(ctx, request, operation, response.status_code)
+        if response.status_code >= 400:
+            await refused(ctx, request, operation, response.status_code)
         await response(scope, receive, send)
 
     def _operation(self, scope: Scope) -> Operation | None:

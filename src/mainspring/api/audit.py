@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Literal
 
 import msgspec
@@ -13,6 +14,7 @@ from mainspring.api.calling import acting_for, authenticate, operator
 from mainspring.api.context import context
 from mainspring.api.operation import Operation
 from mainspring.api.wire import PAGE, cursor, moment, page, query, reply
+from mainspring.core.ids import rfc3339
 from mainspring.core.people import Scope
 from mainspring.core.shapes import Moment, OwnedPageQuery, Page
 from mainspring.records.audit import Entry, Wanted
@@ -59,19 +61,22 @@ class AuditReply(msgspec.Struct):
 
 async def list_entries(request: Request) -> Response:
     """GET /audit, newest first."""
-    caller, asked = await authenticate(request), query(request, AuditQuery)
+    caller, asked, ctx = await authenticate(request), query(request, AuditQuery), context(request)
     if asked.by == "everybody":
         operator(request, caller)
     whose = (await acting_for(request, caller, asked.account, operators=True)).username
+    kept_s, since = ctx.settings.audit_retention_s, moment(asked.since, "since")
+    if kept_s:
+        since = max(since or "", rfc3339(ctx.now() - timedelta(seconds=kept_s)))
     wanted = Wanted(
         account=whose if asked.by == "account" else None,
         owner=whose if asked.by == "others" else None,
         token=asked.token,
         operation=asked.operation,
-        since=moment(asked.since, "since"),
+        since=since,
         until=moment(asked.until, "until"),
     )
-    found = await context(request).audit.list(wanted, cursor(request), asked.limit)
+    found = await ctx.audit.list(wanted, cursor(request), asked.limit)
     results = [_render(one) for one in found.items]
     return reply(page(request, results, next_cursor=found.next, previous_cursor=found.previous))
 

@@ -1,4 +1,8 @@
-"""What the audit log gets to know of a request: begun before the handler, ended with the reply's first byte."""
+"""What the audit log gets to know of a request: begun before the handler, ended with the reply's first byte.
+
+Creates of predictions are the exception: a row of predictions says all of it, and costs nothing more. They have an
+entry only where they were refused, and where they use what another account has.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,13 @@ from starlette.requests import Request
 from starlette.types import Message, Scope, Send
 
 from mainspring.api.context import Context
-from mainspring.api.operation import Operation
+from mainspring.api.operation import Operation, operation_of
 from mainspring.api.session import made_by
 from mainspring.core.ids import rfc3339
+from mainspring.core.prediction import Prediction
+from mainspring.database import Statement
 from mainspring.records.accounts import Caller
-from mainspring.records.audit import GATHERED, Entry
+from mainspring.records.audit import CREATES, Entry, crossing
 
 _CALLER = "mainspring.caller"
 _ENTRY = "mainspring.audit.entry"
@@ -22,9 +28,9 @@ _LONGEST = 300
 
 
 async def begin(ctx: Context, request: Request, caller: Caller, operation: Operation) -> None:
-    """Write down what is about to change, unless that is gathered."""
+    """Write down what is about to change."""
     request.scope[_CALLER] = caller
-    if operation.changes and operation.id not in GATHERED:
+    if operation.changes and operation.id not in CREATES:
         now = ctx.now()
         request.scope[_ENTRY] = await ctx.audit.begin(_entry(request, caller, operation, rfc3339(now)), now)
 
@@ -54,12 +60,28 @@ def ending(ctx: Context, scope: Scope, send: Send) -> Send:
     return send_told
 
 
-def gather(ctx: Context, request: Request, operation: Operation, status: int) -> None:
-    """Remember what was changed, where that is gathered."""
+async def refused(ctx: Context, request: Request, operation: Operation, status: int) -> None:
+    """Write down a create that was not made."""
     caller: Caller | None = request.scope.get(_CALLER)
     if caller is not None:
-        entry = _entry(request, caller, operation, rfc3339(ctx.now()), status)
-        ctx.audit.gather(_known(request.scope, entry))
+        now = ctx.now()
+        entry = _entry(request, caller, operation, rfc3339(now), status)
+        await ctx.audit.begin(_known(request.scope, entry), now)
+
+
+def crosses(request: Request, prediction: Prediction) -> tuple[Statement, ...]:
+    """For the transaction that makes it: an entry for the owner of what it uses, if that is another account."""
+    owner, caller = request.scope.get(_OWNER, prediction.account), request.scope[_CALLER]
+    operation = operation_of(request)
+    if owner == prediction.account or operation is None or operation.id not in CREATES:
+        return ()
+    entry = _entry(request, caller, operation, prediction.created_at, 201)
+    return (crossing(replace(entry, owner=owner, object=prediction.id)),)
+
+
+def address_of(request: Request) -> str | None:
+    """Where it came from: who is connected, or whom a trusted proxy names."""
+    return request.client.host if request.client else None
 
 
 async def signed_in(ctx: Context, request: Request, caller: Caller) -> None:
@@ -74,7 +96,7 @@ async def signed_in(ctx: Context, request: Request, caller: Caller) -> None:
         operation="sessions.begin",
         object=caller.token_id,
         source="web",
-        address=request.client.host if request.client else None,
+        address=address_of(request),
         status=303,
     )
     await ctx.audit.begin(entry, now)
@@ -92,7 +114,7 @@ def _entry(
         operation=operation.id,
         object="/".join(map(str, request.path_params.values()))[:_LONGEST],
         source=made_by(request),
-        address=request.client.host if request.client else None,
+        address=address_of(request),
         status=status,
     )
 

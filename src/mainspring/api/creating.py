@@ -14,7 +14,7 @@ from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mainspring.api.auditing import concerns, token_of
+from mainspring.api.auditing import address_of, concerns, crosses, token_of
 from mainspring.api.calling import require
 from mainspring.api.context import Context, context
 from mainspring.api.repeating import Note, once
@@ -36,6 +36,7 @@ from mainspring.core.ids import new_id, rfc3339
 from mainspring.core.prediction import Prediction, Status
 from mainspring.core.queue import Queue
 from mainspring.core.shapes import EVENTS, KeyHeaders
+from mainspring.database import Statement
 from mainspring.records.accounts import Caller
 from mainspring.records.catalog import Model, Version
 from mainspring.records.rendering import address
@@ -167,21 +168,22 @@ async def _create(request: Request, order: Order, note: Note) -> Prediction:
         destination=order.destination,
         keep_s=_keep_s(ctx, order, model, made_by(request)) if kind == "prediction" else None,
         token=token_of(request),
+        address=address_of(request),
     )
     prediction = await priced(ctx, prediction)
     concerns(request, thing=prediction_id)
     # A caller that goes away must not leave a claimed row that nobody runs.
-    await asyncio.shield(asyncio.create_task(_enqueue(ctx, prediction, note)))
+    await asyncio.shield(asyncio.create_task(_enqueue(ctx, prediction, note, crosses(request, prediction))))
     return prediction
 
 
-async def _enqueue(ctx: Context, prediction: Prediction, note: Note) -> None:
+async def _enqueue(ctx: Context, prediction: Prediction, note: Note, crossed: tuple[Statement, ...]) -> None:
     """Store it and see that it runs: at once where a slot is free, else it waits and somebody is woken."""
     queue = prediction.queue
     ctx.feed.open(prediction.id)
     seat = ctx.feed.reserve(queue)
     try:
-        stored = await _store(ctx, prediction, seat.id if seat else None, note)
+        stored = await _store(ctx, prediction, seat.id if seat else None, note, crossed)
     except BaseException:
         ctx.feed.drop(prediction.id)
         if seat is not None:
@@ -198,12 +200,15 @@ async def _enqueue(ctx: Context, prediction: Prediction, note: Note) -> None:
         ctx.hints.hint("scale")
 
 
-async def _store(ctx: Context, prediction: Prediction, seat: str | None, note: Note) -> Prediction:
+async def _store(
+    ctx: Context, prediction: Prediction, seat: str | None, note: Note, crossed: tuple[Statement, ...]
+) -> Prediction:
     """Raises SpendLimitReached, and Conflict when the request was made before."""
     while True:
         noted = note.made(prediction.id)
         try:
-            return await ctx.predictions.create(prediction, seat, also=(*admission(ctx, prediction), *noted))
+            also = (*admission(ctx, prediction), *noted, *crossed)
+            return await ctx.predictions.create(prediction, seat, also=also)
         except Conflict:
             await refuse_spending(ctx, prediction)
             if noted:

@@ -1,24 +1,17 @@
 """The audit log: who changed what, when and from where.
 
-Most rows are written before what they tell of begins, and get their status when it is known. Creates of predictions
-are many and have a row of their own kind already: theirs are gathered and written together, and after a crash made
-again from the predictions.
+Creates of predictions are many, and each is a row already that says all of it: the log reads them there. Everything
+else has a row of its own, which is written before the change begins and gets its status when that is known.
 """
 
 from __future__ import annotations
 
-import logging
 from dataclasses import asdict, dataclass, fields, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from mainspring.core.ids import first_id, new_id, parse_time
 from mainspring.database import Database, Row, Statement
 from mainspring.records.pages import Cursor, Keyset, Page, read_page
-
-log = logging.getLogger(__name__)
-_MOST_GATHERED = 100_000
-_AT_ONCE = 500
-_BEFORE_THE_LAST = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +35,7 @@ class Entry:
 class Wanted:
     """Which entries are listed; None is any. since (inclusive) and until (exclusive) are RFC 3339 times.
 
-    account: whose tokens; owner: whose things, touched by others.
+    account: what its tokens did; owner: what the tokens of others did with what it has; neither: everything.
     """
 
     account: str | None = None
@@ -53,23 +46,30 @@ class Wanted:
     until: str | None = None
 
 
+CREATES = ("predictions.create", "models.predictions.create", "deployments.predictions.create")
 _COLUMNS = tuple(f.name for f in fields(Entry))
 _ALL = ", ".join(_COLUMNS)
-ADD = f"INSERT INTO audit ({_ALL}) VALUES ({', '.join(':' + c for c in _COLUMNS)})"
+ADD = f"INSERT INTO audit ({_ALL}) VALUES ({', '.join(':' + c for c in _COLUMNS)}) RETURNING id"
 END = "UPDATE audit SET status = :status, owner = :owner, object = :object WHERE id = :id"
 SWEEP = "DELETE FROM audit WHERE id < :before"
-GATHERED = ("predictions.create", "models.predictions.create", "deployments.predictions.create")
-_IS_GATHERED = "operation IN ({})".format(", ".join(f"'{one}'" for one in GATHERED))
-LAST = f"SELECT max(at) AS at FROM audit WHERE {_IS_GATHERED}"
-MAKE_UP = f"""
-    INSERT INTO audit ({_ALL})
-    SELECT p.id, p.created_at, p.account, p.token, coalesce(t.name, ''),
-        CASE WHEN p.deployment IS NULL THEN p.account ELSE substr(p.deployment, 1, instr(p.deployment, '/') - 1) END,
-        CASE WHEN p.deployment IS NULL THEN 'predictions.create' ELSE 'deployments.predictions.create' END,
-        p.id, p.source, NULL, 201
-    FROM predictions p LEFT JOIN tokens t ON t.id = p.token
-    WHERE p.id >= :since AND p.kind = 'prediction' AND p.token IS NOT NULL
-    AND p.id NOT IN (SELECT object FROM audit WHERE id >= :since AND {_IS_GATHERED})"""
+_CREATED = {
+    "id": "p.id",
+    "at": "p.created_at",
+    "account": "p.account",
+    "token": "p.token",
+    "token_name": "coalesce((SELECT name FROM tokens WHERE id = p.token), '')",
+    "owner": "coalesce(substr(p.deployment, 1, instr(p.deployment, '/') - 1), p.account)",
+    "operation": "CASE WHEN p.deployment IS NULL THEN 'predictions.create' ELSE 'deployments.predictions.create' END",
+    "object": "p.id",
+    "source": "p.source",
+    "address": "p.address",
+    "status": "201",
+}
+_ROWS = f"SELECT {_ALL} FROM audit"
+# A create that uses what another account has is a row of the log too.
+_PREDICTIONS = f"""
+    SELECT {", ".join(f"{sql} AS {name}" for name, sql in _CREATED.items())} FROM predictions p
+    WHERE p.kind = 'prediction' AND NOT EXISTS (SELECT 1 FROM audit a WHERE a.id = p.id)"""
 _TERMS = {
     "account": "account = :account",
     "owner": "owner = :owner AND owner <> account",
@@ -85,7 +85,6 @@ class Audit:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._gathered: list[Entry] = []
 
     async def begin(self, entry: Entry, now: datetime) -> Entry:
         """Write down what is about to be done."""
@@ -97,63 +96,40 @@ class Audit:
         """Write down what became of it: its status, and the owner and the object if they were not known before."""
         await self._database.write(Statement(END, asdict(entry)))
 
-    def gather(self, entry: Entry) -> None:
-        """Remember what was done; `flush` writes it."""
-        if len(self._gathered) >= _MOST_GATHERED:
-            # The ledger takes nothing; whoever was let in is in it, or was not let in.
-            log.error("the audit log can't be written; %d entries are given up", _AT_ONCE)
-            del self._gathered[:_AT_ONCE]
-        self._gathered.append(entry)
-
-    async def flush(self) -> int:
-        """Write what was gathered; how many there were. What can't be written is kept for the next time."""
-        written = 0
-        while batch := self._gathered[:_AT_ONCE]:
-            del self._gathered[: len(batch)]
-            try:
-                await self._database.write(*(Statement(ADD, _row(entry)) for entry in batch))
-            except Exception:
-                self._gathered[:0] = batch
-                raise
-            written += len(batch)
-        return written
-
-    async def make_up(self, now: datetime) -> int:
-        """After a start: entries of creates that an earlier process did not come to write. Returns how many."""
-        rows = await self._database.fetch(LAST)
-        last = parse_time(rows[0]["at"]) if rows[0]["at"] else now
-        since = first_id(last - _BEFORE_THE_LAST)
-        before = await self._count(since)
-        await self._database.write(Statement(MAKE_UP, {"since": since}))
-        return await self._count(since) - before
-
     async def list(self, wanted: Wanted, cursor: Cursor | None, limit: int) -> Page[Entry]:
-        """Entries, newest first, those that are still gathered too."""
-        await self.flush()
+        """Entries, newest first."""
         given = asdict(wanted)
-        terms = [term for name, term in _TERMS.items() if given[name] is not None]
-        keyset = Keyset.of(_ALL, f"FROM audit WHERE {' AND '.join(terms or ['1'])}", "id", "id")
         params = given | {
             "from_id": first_id(parse_time(wanted.since)) if wanted.since else None,
             "until_id": first_id(parse_time(wanted.until)) if wanted.until else None,
         }
-        return await read_page(self._database, keyset, params, _entry, cursor, limit)
+        return await read_page(self._database, keyset(wanted), params, _entry, cursor, limit)
 
     async def sweep(self, before: datetime) -> None:
         """Forget what is older."""
         await self._database.write(Statement(SWEEP, {"before": first_id(before)}))
 
-    async def _count(self, since: str) -> int:
-        rows = await self._database.fetch(
-            "SELECT count(*) AS n FROM audit WHERE id >= :since", {"since": since}
+
+def keyset(wanted: Wanted) -> Keyset:
+    """The statements of a list, newest first: a page of each source of entries, of which the first are taken."""
+    given = asdict(wanted)
+    terms = "".join(f" AND {term}" for name, term in _TERMS.items() if given[name] is not None)
+    sources = (_ROWS,) if wanted.owner is not None else (_ROWS, _PREDICTIONS)
+
+    def of(beyond: str, order: str) -> str:
+        rest = f"WHERE id {beyond} :page_at{terms} ORDER BY id{order} LIMIT :page_size"
+        parts = [f"SELECT * FROM (SELECT * FROM ({source}) {rest})" for source in sources]
+        pages = " UNION ALL ".join(parts)
+        return (
+            f"SELECT {_ALL}, id AS page_at, id AS page_key FROM ({pages}) ORDER BY id{order} LIMIT :page_size"
         )
-        return int(rows[0]["n"])
+
+    return Keyset(older=of("<", " DESC"), newer=of(">", ""))
 
 
-def _row(entry: Entry) -> dict[str, object]:
-    row = {c: getattr(entry, c) for c in _COLUMNS}
-    row["id"] = entry.id or new_id(parse_time(entry.at))
-    return row
+def crossing(entry: Entry) -> Statement:
+    """For the transaction that makes a prediction with what another account has; the entry is called like it."""
+    return Statement(ADD, asdict(entry) | {"id": entry.object}, guard=True)
 
 
 def _entry(row: Row) -> Entry:

@@ -27,7 +27,10 @@ ALTER TABLE tokens ADD COLUMN former_until TEXT;
 CREATE INDEX tokens_by_former ON tokens (former_hash) WHERE former_hash IS NOT NULL;
 CREATE INDEX tokens_by_account ON tokens (account, id);
 
--- What tokens changed or tried to. account: whose token it was; owner: whose the object is. operation: an id of the API.
+-- Where the request that made it came from.
+ALTER TABLE predictions ADD COLUMN address TEXT;
+
+-- What tokens changed or tried to; predictions that were made are not here, but where another account's things were used. account: whose token it was; owner: whose the object is. operation: an id of the API.
 -- source: api or web. address: where it came from. status: of the reply, none if nobody knows what became of it.
 CREATE TABLE audit (
     id         TEXT PRIMARY KEY,
