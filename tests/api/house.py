@@ -95,6 +95,7 @@ async def open_house(root: Path, settings: Settings, *, fresh: bool = True) -> A
     vault, feed = Vault(root / "key"), Feed()
     ledger = Ledger.over(database, vault)
     builder = Builder(settings=settings, catalog=ledger.catalog, now=now, gpus=0)
+    compare = settings.compare_prices
     context = Context(
         **ledger.records(),
         settings=settings,
@@ -117,9 +118,7 @@ async def open_house(root: Path, settings: Settings, *, fresh: bool = True) -> A
             now=now,
         ),
         limits=Limits(settings.create_limit, settings.call_limit, lambda: passed[0]),
-        renderer=Renderer(
-            vault, ledger.catalog, feed, ledger.predictions, ledger.usage, compare=settings.compare_prices
-        ),
+        renderer=Renderer(vault, ledger.catalog, feed, ledger.predictions, ledger.usage, compare=compare),
         egress=Egress.naming(settings.webhook_hosts),
         now=now,
     )
