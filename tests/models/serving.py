@@ -128,7 +128,7 @@ async def running(
 
 
 async def _ready(client: httpx.AsyncClient, process: asyncio.subprocess.Process, stderr: Path) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         while process.returncode is None:
             with contextlib.suppress(httpx.TransportError):
                 health = (await client.get("/health-check")).json()

@@ -8,13 +8,15 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mainspring.api.context import authenticate, context, operator
+from mainspring.api.calling import authenticate, operator
+from mainspring.api.context import context
 from mainspring.api.lines import Say, told
 from mainspring.api.operation import Operation
 from mainspring.api.showing import show
 from mainspring.api.wire import Body, base_url, decode, read_body, reply
 from mainspring.bundle.catalogue import Entry
 from mainspring.core.errors import InvalidRequest, NotFound
+from mainspring.core.people import Scope
 from mainspring.records.catalog import Model
 from mainspring.records.installed import Installed
 from mainspring.services.downloads import Progress
@@ -95,8 +97,8 @@ async def add(request: Request) -> Response:
     Lines: {"event":"progress","message"}, {"event":"download","file","done","total"} in bytes, at the end
     {"event":"version","id","created","model","url","example"} or {"event":"error","detail"}.
     """
-    account = await authenticate(request)
-    operator(request, account)
+    caller = await authenticate(request)
+    operator(request, caller)
     body = decode(await read_body(request, _MOST_BYTES), InstallBody)
     if body.weights is None and (body.weights_name or body.own):
         raise InvalidRequest("weights_name and own describe weights: name their directory too.")
@@ -105,7 +107,7 @@ async def add(request: Request) -> Response:
     async def work(say: Say) -> dict[str, Any]:
         progress = _progress(say)
         version, created = await context(request).installer.add(entry, choice, progress)
-        shown = await show(request, account, entry, version, body.example, progress.line)
+        shown = await show(request, caller, entry, version, body.example, progress.line)
         url = f"{base_url(request)}/{entry.full_name}"
         return {
             "event": "version",
@@ -190,6 +192,7 @@ operations = [
         path="/catalog",
         handler=list_entries,
         id="catalog.list",
+        scope=Scope.READ,
         summary="Models that can be installed",
         reply=EntriesReply,
         ours=True,
@@ -199,6 +202,7 @@ operations = [
         path="/catalog/{owner}/{name}",
         handler=add,
         id="catalog.add",
+        scope=Scope.ADMIN,
         summary="Install a model of the catalogue",
         about="""The reply is newline-delimited JSON: `{"event": "progress", "message"}`, and
 `{"event": "download", "file", "done", "total"}` in bytes; at the end
@@ -215,6 +219,7 @@ the prediction that shows the model because it was installed.""",
         path="/catalog/{owner}/{name}",
         handler=remove,
         id="catalog.remove",
+        scope=Scope.ADMIN,
         summary="Remove an installed model and what was downloaded for it",
         success=204,
         faults=(403, 404, 409),

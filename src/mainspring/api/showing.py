@@ -23,7 +23,7 @@ from mainspring.core.ids import new_capability, new_id, rfc3339
 from mainspring.core.prediction import Prediction, Status
 from mainspring.core.queue import Queue
 from mainspring.core.rehearsal import put_off
-from mainspring.records.accounts import Account
+from mainspring.records.accounts import Caller
 from mainspring.records.catalog import Version
 from mainspring.records.installed import Installed
 
@@ -33,7 +33,7 @@ Line = Callable[[str], None]
 
 
 async def show(
-    request: Request, account: Account, entry: Entry, version: Version, wanted: bool | None, line: Line
+    request: Request, caller: Caller, entry: Entry, version: Version, wanted: bool | None, line: Line
 ) -> str | None:
     """Run the model's example and show the model with it; the prediction's id, None when it has no such example.
 
@@ -58,7 +58,7 @@ async def show(
                 f"Its example was not run: {reason}. To run it: mainspring catalog add {entry.full_name} --example"
             )
             return None
-    return await _rehearse(request, account, version, values, line)
+    return await _rehearse(request, caller, version, values, line)
 
 
 async def _shown(ctx: Context, version: Version, installed: Installed) -> tuple[str | None, bool]:
@@ -80,9 +80,9 @@ def _put_off(ctx: Context, entry: Entry, installed: Installed) -> str | None:
 
 
 async def _rehearse(
-    request: Request, account: Account, version: Version, values: dict[str, Any], line: Line
+    request: Request, caller: Caller, version: Version, values: dict[str, Any], line: Line
 ) -> str | None:
-    made = await _made(request, account, version, values, line)
+    made = await _made(request, caller, version, values, line)
     if made is None:
         return None
     line("Running its example")
@@ -101,7 +101,7 @@ async def _rehearse(
 
 
 async def _made(
-    request: Request, account: Account, version: Version, values: dict[str, Any], line: Line
+    request: Request, caller: Caller, version: Version, values: dict[str, Any], line: Line
 ) -> Prediction | None:
     """The example's prediction; None when it is refused, and why is told. Files become URLs that everybody can read."""
     ctx = context(request)
@@ -112,7 +112,7 @@ async def _made(
             kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
             stored.append((await ctx.objects.adopt(f"{folder}/{file.name}", file, kind)).key)
             given[name] = f"{base_url(request)}/{folder}/{quote(file.name)}"
-    order = Order(account, version, Queue(version.model, version.id), CreateBody(input=given), b"")
+    order = Order(caller, version, Queue(version.model, version.id), CreateBody(input=given), b"")
     try:
         return await make_prediction(request, order, called=prediction_id)
     except ApiError as error:

@@ -23,6 +23,7 @@ from mainspring.records.accounts import Accounts
 from mainspring.records.aliases import Aliases
 from mainspring.records.catalog import Catalog, Version
 from mainspring.records.installed import Installations, Installed
+from mainspring.records.members import Members
 from mainspring.services.builder import Builder
 from mainspring.services.downloads import Progress
 from mainspring.services.hub import Hub, Wanted
@@ -56,6 +57,7 @@ class Installer:
         settings: Settings,
         builder: Builder,
         accounts: Accounts,
+        members: Members,
         catalog: Catalog,
         aliases: Aliases,
         installed: Installations,
@@ -68,6 +70,7 @@ class Installer:
         self._stores = Stores(self._root)
         self._builder = builder
         self._accounts = accounts
+        self._members = members
         self._catalog = catalog
         self._aliases = aliases
         self._installed = installed
@@ -112,11 +115,11 @@ class Installer:
                     await self._remove_weights(str(old))
 
     async def _ensure_owner(self, owner: str) -> None:
-        """An account of the model's owner, an organization that the operator administers."""
+        """An account of the model's owner: an organization that the operator owns."""
         known = await self._accounts.get(owner)
         if known is None:
             with contextlib.suppress(Conflict):
-                await self._accounts.create_account(owner, "organization", owner, self._now())
+                await self._members.create(owner, owner, self._owner, self._now())
         elif known.type != "organization" and owner != self._owner:
             raise InstallError(f"The account {owner} belongs to a user; the catalogue leaves it alone.")
 
