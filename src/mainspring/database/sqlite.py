@@ -143,26 +143,29 @@ class SqliteDatabase:
         try:
             self._writer.execute("BEGIN IMMEDIATE")
             for transaction in group:
-                self._apply(transaction)
-            self._writer.execute("COMMIT")
+                self._apply(transaction, alone=len(group) == 1)
+            if self._writer.in_transaction:
+                self._writer.execute("COMMIT")
         except sqlite3.Error as error:
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
             for transaction in group:
                 transaction.error = transaction.error or error
 
-    def _apply(self, transaction: _Transaction) -> None:
+    def _apply(self, transaction: _Transaction, *, alone: bool) -> None:
+        """Run one transaction of a group, and undo it alone if it must be. alone: it is the whole group."""
         execute = self._writer.execute
-        single = len(transaction.statements) == 1
-        if not single:
+        nested = not alone and len(transaction.statements) > 1
+        undo = "ROLLBACK TO one" if nested else "ROLLBACK"
+        if nested:
             execute("SAVEPOINT one")
         results: list[Sequence[Row]] = []
         try:
             for statement in transaction.statements:
                 rows = execute(statement.sql, statement.params).fetchall()
                 if statement.guard and not rows:
-                    if not single:
-                        execute("ROLLBACK TO one")
+                    if results:
+                        execute(undo)
                     results = [()] * len(transaction.statements)
                     break
                 results.append(rows)
@@ -170,9 +173,9 @@ class SqliteDatabase:
             if not self._writer.in_transaction:
                 raise
             transaction.error = error
-            if not single:
-                execute("ROLLBACK TO one")
-        if not single:
+            if nested or alone:
+                execute(undo)
+        if nested:
             execute("RELEASE one")
         transaction.results = results
 

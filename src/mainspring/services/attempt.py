@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+
+import msgspec
 
 from mainspring.cogclient import AtCapacity, CogClient, Completed, Event, Log, Output
 from mainspring.core.errors import InstanceLost
@@ -32,6 +33,7 @@ from mainspring.services.training import learned
 from mainspring.services.weights import Weights
 from mainspring.settings import Settings
 
+_encode = msgspec.json.Encoder().encode
 
 @dataclass(frozen=True, slots=True)
 class Desk:
@@ -223,7 +225,7 @@ class Attempt:
         self._desk.feed.history.ran(self.prediction.queue, ran)
         if self._stage.output.concatenate:
             own = self._moments.stream_metrics(own, len(self._live.chunks), ran)
-        return json.dumps(metrics_of(own, ran, total))
+        return _encode(metrics_of(own, ran, total)).decode()
 
     def _mask(self, text: str) -> str:
         for secret in self._masked:
