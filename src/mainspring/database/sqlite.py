@@ -75,6 +75,10 @@ class SqliteDatabase:
         """Read committed rows."""
         return await self._loop.run_in_executor(self._readers, self._read, sql, params or {})
 
+    async def fetch_together(self, *queries: Statement) -> Results:
+        """Read committed rows of one moment."""
+        return await self._loop.run_in_executor(self._readers, self._read_together, queries)
+
     async def close(self) -> None:
         """Commit what was handed in, then close every connection."""
         if self._closed:
@@ -101,10 +105,22 @@ class SqliteDatabase:
         return connection
 
     def _read(self, sql: str, params: Params) -> Sequence[Row]:
-        connection = getattr(self._local, "connection", None)
+        return self._reader().execute(sql, params).fetchall()
+
+    def _read_together(self, queries: Sequence[Statement]) -> Results:
+        reader = self._reader()
+        reader.execute("BEGIN")
+        try:
+            return [reader.execute(query.sql, query.params).fetchall() for query in queries]
+        finally:
+            reader.execute("ROLLBACK")
+
+    def _reader(self) -> sqlite3.Connection:
+        """This thread's connection."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._local.connection = self._connect()
-        return connection.execute(sql, params).fetchall()
+        return connection
 
     def _checkpoint(self) -> None:
         self._read("PRAGMA wal_checkpoint(PASSIVE)", {})
