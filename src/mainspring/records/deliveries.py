@@ -136,7 +136,7 @@ class Deliveries:
         return [row["host"] for row in await self._database.fetch(HOSTS, {"now": now})]
 
     async def due(self, host: str, now: str, limit: int) -> list[tuple[str, str]]:
-        """(prediction, event) that are due for one host, longest due first; none whose predecessor is yet to be sent."""
+        """(prediction, event) that are due for one host, longest due first; none that has to wait for another."""
         rows = await self._database.fetch(DUE, {"host": host, "now": now, "limit": limit})
         return [(row["prediction_id"], row["event"]) for row in rows]
 
