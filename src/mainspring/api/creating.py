@@ -292,7 +292,7 @@ def _webhook(ctx: Context, body: CreateBody) -> str | None:
     try:
         check_webhook(url, ctx.egress)
     except RefusedTarget as error:
-        raise InvalidInput([InvalidField("format", field, f"{field}: {error}")]) from error
+        raise InvalidInput([InvalidField("format", field, str(error))]) from error
     return url
 
 

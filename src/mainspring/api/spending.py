@@ -237,7 +237,7 @@ def _webhook(ctx: Context, body: LimitBody, before: str | None) -> str | None:
         try:
             check_webhook(body.webhook, ctx.egress)
         except RefusedTarget as error:
-            raise InvalidInput([InvalidField("format", "webhook", f"webhook: {error}")]) from error
+            raise InvalidInput([InvalidField("format", "webhook", str(error))]) from error
     return body.webhook or None
 
 

@@ -160,7 +160,7 @@ def _choices(kind: Any, name: str) -> tuple[Any, ...]:
 def base_url(request: Request) -> str:
     """Scheme and host that the client called, without a trailing slash."""
     host = request.headers.get("host") or "localhost"
-    return f"{request.url.scheme}://{host}"
+    return f"{request.scope['scheme']}://{host}"
 
 
 def page(
