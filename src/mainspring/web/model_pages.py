@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from mainspring.api.model_replies import estimate_of
 from mainspring.api.wire import base_url
 from mainspring.core.durations import tell_retention
 from mainspring.core.schema import Schema
@@ -223,6 +224,7 @@ class ModelPages:
             "streams": {"iterator": kind.iterator, "text": kind.concatenate, "files": kind.has_files},
             "base": {"here": at.here, "files": at.for_files},
             "example": await self._example(request, model),
+            "estimate": await estimate_of(self._site.ctx, model),
             "account": account.username if (account := await self._site.account(request)) else None,
         }
         return json_block(data)

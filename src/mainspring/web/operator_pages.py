@@ -7,6 +7,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from mainspring.web.addresses import addresses
+from mainspring.web.notices import USAGE
 from mainspring.web.settings_page import duration, sections, size
 from mainspring.web.site import Site
 
@@ -22,17 +23,20 @@ class OperatorPages:
             Route("/models", self.models, methods=["GET"]),
             Route("/fleet", self.fleet, methods=["GET"]),
             Route("/files", self.files, methods=["GET"]),
+            Route(USAGE, self.usage, methods=["GET"]),
             Route("/tokens", self.tokens, methods=["GET"]),
             Route("/settings", self.settings, methods=["GET"]),
         ]
 
     async def predictions(self, request: Request) -> Response:
         """GET /predictions?status&model&source&deployment&since: the account's predictions, live."""
-        return await self._site.own_page(request, "dashboard.html", kind="prediction")
+        return await self._site.own_page(
+            request, "dashboard.html", kind="prediction", compare=self._site.ctx.settings.compare_prices
+        )
 
     async def trainings(self, request: Request) -> Response:
         """GET /trainings?status&model&source&since: the account's trainings, live."""
-        return await self._site.own_page(request, "dashboard.html", kind="training")
+        return await self._site.own_page(request, "dashboard.html", kind="training", compare=False)
 
     async def models(self, request: Request) -> Response:
         """GET /models: the account's own."""
@@ -51,6 +55,17 @@ class OperatorPages:
             limit=size(settings.max_upload),
             kept=duration(settings.file_ttl_s),
             base=addresses(request, settings).here,
+        )
+
+    async def usage(self, request: Request) -> Response:
+        """GET /usage?by&range&account: what was used, what it cost, and what may be spent."""
+        settings = self._site.ctx.settings
+        return await self._site.own_page(
+            request,
+            "usage.html",
+            asked=request.query_params.get("account", ""),
+            operator=settings.account,
+            compare=settings.compare_prices,
         )
 
     async def tokens(self, request: Request) -> Response:

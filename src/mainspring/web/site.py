@@ -14,6 +14,7 @@ from mainspring.api.session import session_account
 from mainspring.core.errors import NotFound
 from mainspring.records.accounts import Account
 from mainspring.records.catalog import Model
+from mainspring.web.notices import USAGE, Notice, notices
 from mainspring.web.templates import ago, html
 
 
@@ -43,6 +44,7 @@ SIDE: tuple[Link, ...] = (
     Link("Deployments", "/deployments"),
     Link("Fleet", "/fleet"),
     Link("Files", "/files"),
+    Link("Usage", "/usage"),
     Link("Tokens", "/tokens"),
     Link("Webhooks", "/webhooks"),
     Link("Settings", "/settings"),
@@ -51,7 +53,10 @@ SIDE: tuple[Link, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """The bars: account is None when nobody is signed in; here: the page's path and query; query: searched text."""
+    """The bars: account is None when nobody is signed in; here: the page's path and query; query: searched text.
+
+    notices: spending limits that its account has reached.
+    """
 
     account: Account | None
     links: tuple[Link, ...]
@@ -59,6 +64,7 @@ class Frame:
     path: str
     here: str
     query: str
+    notices: tuple[Notice, ...]
 
 
 class Site:
@@ -82,6 +88,7 @@ class Site:
             path=path,
             here=f"{path}?{request.url.query}" if request.url.query else path,
             query=request.query_params.get("q", ""),
+            notices=await notices(self.ctx, account) if account and path != USAGE else (),
         )
         return html(template, status, frame=frame, ago=self.ago, **given)
 

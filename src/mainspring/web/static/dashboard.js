@@ -2,6 +2,7 @@
 import { call, signIn } from "./api.js";
 import { Filters } from "./filters.js";
 import { Row } from "./run-rows.js";
+import { tally } from "./tally.js";
 
 const PAGE = 50;
 const MOST_ROWS = 1000;
@@ -173,4 +174,5 @@ part("newer").firstChild.addEventListener("click", () => { window.scrollTo({ top
 document.addEventListener("visibilitychange", () => { if (!document.hidden) { wait = 1000; again(); } });
 document.addEventListener("scroll", () => { if (unseen && top() > 0) { unseen = 0; part("newer").hidden = true; } }, { passive: true });
 setInterval(() => { for (const row of rows.values()) if (row.open) row.tick(); }, 1000);
+if (kind === "prediction") tally(part("tallies"), page.dataset.compare);
 load();
