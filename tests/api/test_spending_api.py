@@ -212,7 +212,13 @@ async def test_estimates_come_from_the_models_own_runs(house: House) -> None:
             await run(house, seconds)
         house.context.usage._recent.forget()
         told = (await ada.get("/models/ada/hello")).json()["estimate"]
-        assert told == {"p50_s": 2.0, "p95_s": 30.0, "cost_p50": "0.02", "cost_p95": "0.30"}
+        assert told == {
+            "p50_s": 2.0,
+            "p95_s": 30.0,
+            "cost_p50": "0.02",
+            "cost_p95": "0.30",
+            "at_replicate": "0.0002",
+        }
         made = (await create(ada)).json()
         stored = await house.context.predictions.get(made["id"])
         assert stored is not None
@@ -227,7 +233,7 @@ async def test_estimates_of_dedicated_instances_have_their_setup(house: House) -
         await run(house, 2, payer="ada", setup=3)
         house.context.usage._recent.forget()
         told = (await ada.get("/models/ada/hello")).json()["estimate"]
-        assert told == {"p50_s": 2.0, "p95_s": 2.0, "cost_p50": "0.05", "cost_p95": "0.05"}
+        assert (told["p50_s"], told["cost_p50"], told["at_replicate"]) == (2.0, "0.05", "0.0005")
         made = (await create(ada)).json()
         stored = await house.context.predictions.get(made["id"])
         assert stored is not None

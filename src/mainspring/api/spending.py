@@ -13,7 +13,7 @@ from msgspec import UNSET, Meta, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mainspring.api.context import Context, administers, authenticate, context, token_of
+from mainspring.api.context import Context, authenticate, context, token_of
 from mainspring.api.operation import Operation
 from mainspring.api.wire import Body, decode, query, read_body, reply
 from mainspring.core.egress import RefusedTarget, check_webhook
@@ -160,7 +160,7 @@ async def list_limits(request: Request) -> Response:
     """GET /limits?account."""
     account = await authenticate(request)
     named = query(request, LimitsQuery).account
-    whose = await asked_account(request, account, named)
+    whose = asked_account(request, account, named)
     return reply(LimitsReply(await limits_of(context(request), whose)))
 
 
@@ -174,7 +174,8 @@ async def set_limits(request: Request) -> Response:
     """PUT /limits: those of a holder; what is left out stays."""
     account, ctx = await authenticate(request), context(request)
     body = decode(await read_body(request, _MOST_BYTES), LimitBody)
-    whose, scope, holder, before = await _holder(request, account, body.account, body.token)
+    whose, scope, holder = await _holder(request, account, body.account, body.token)
+    now, before = ctx.now(), await _before(ctx, whose, holder)
     asked = {"month": (body.monthly, body.monthly_soft), "day": (body.daily, body.daily_soft)}
     limits = []
     for period, (hard, soft) in asked.items():
@@ -185,7 +186,7 @@ async def set_limits(request: Request) -> Response:
         limit = replace(
             base, hard=_micro(hard, base.hard), soft=_micro(soft, base.soft), set_by=account.username
         )
-        limits.append(replace(limit, webhook=_webhook(ctx, body, base.webhook), set_at=rfc3339(ctx.now())))
+        limits.append(replace(limit, webhook=_webhook(ctx, body, base.webhook), set_at=rfc3339(now)))
     if not limits:
         raise InvalidRequest("Say a limit: monthly, daily, monthly_soft or daily_soft.")
     _refuse_the_operators(ctx, account, (before[one.period] for one in limits if one.period in before))
@@ -197,7 +198,8 @@ async def remove_limits(request: Request) -> Response:
     """DELETE /limits?account&token&period."""
     account, ctx = await authenticate(request), context(request)
     asked = query(request, LimitRemoval)
-    _, scope, holder, before = await _holder(request, account, asked.account, asked.token)
+    whose, scope, holder = await _holder(request, account, asked.account, asked.token)
+    before = await _before(ctx, whose, holder)
     periods = [asked.period] if asked.period else list(PERIODS)
     _refuse_the_operators(ctx, account, (before[one] for one in periods if one in before))
     if not any([await ctx.spending.remove(scope, holder, period) for period in periods]):
@@ -205,32 +207,38 @@ async def remove_limits(request: Request) -> Response:
     return Response(status_code=204)
 
 
-async def asked_account(request: Request, account: Account, named: str | None) -> str:
-    """The account that is asked about. Raises Forbidden for one that is not the caller's to look after."""
+def asked_account(request: Request, account: Account, named: str | None) -> str:
+    """The account that is asked about. Raises Forbidden for another one, unless the operator asks."""
     if named is None or named == account.username:
         return account.username
-    ctx = context(request)
-    if account.username == ctx.settings.account or await administers(ctx, account, named):
-        return named
-    raise Forbidden("Only the operator of this platform can see or change this of other accounts.")
+    if account.username != context(request).settings.account:
+        raise Forbidden("Only the operator of this platform can see or change this of other accounts.")
+    return named
 
 
 async def _holder(
     request: Request, account: Account, named: str | None, token: str | None
-) -> tuple[str, str, str, dict[str, Limit]]:
-    """(account, scope, holder) whose limit is to be changed, and what it has by period. Raises Forbidden, NotFound."""
+) -> tuple[str, str, str]:
+    """(account, scope, holder) whose limit is to be changed. Raises Forbidden, NotFound."""
     ctx = context(request)
-    whose = await asked_account(request, account, named)
+    whose = asked_account(request, account, named)
     if whose != account.username and await ctx.accounts.get(whose) is None:
         raise NotFound(f"There is no account {whose}.")
-    limits = [standing.limit for standing in await ctx.spending.of_account(whose, ctx.now())]
+    standings = await ctx.spending.of_account(whose, ctx.now())
     carried = token_of(request)
-    if any(limit.scope == "token" and limit.holder == carried for limit in limits):
+    if any(s.limit.scope == "token" and s.limit.holder == carried for s in standings):
         raise Forbidden("A token that has a limit of its own can't change limits.")
-    if token is not None and all(one.id != token for one in await ctx.accounts.list_tokens(whose)):
+    if token is None:
+        return whose, "account", whose
+    if all(one.id != token for one in await ctx.accounts.list_tokens(whose)):
         raise NotFound(f"{whose} has no token {token}.")
-    scope, holder = ("account", whose) if token is None else ("token", token)
-    return whose, scope, holder, {limit.period: limit for limit in limits if limit.holder == holder}
+    return whose, "token", token
+
+
+async def _before(ctx: Context, account: str, holder: str) -> dict[str, Limit]:
+    """The limits of a holder by period."""
+    standings = await ctx.spending.of_account(account, ctx.now())
+    return {s.limit.period: s.limit for s in standings if s.limit.holder == holder}
 
 
 def _refuse_the_operators(ctx: Context, account: Account, limits: Iterable[Limit]) -> None:

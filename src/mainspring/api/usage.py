@@ -82,7 +82,7 @@ async def get(request: Request) -> Response:
     """GET /usage?by&since&until&account&format."""
     account = await authenticate(request)
     ctx, asked = context(request), query(request, UsageQuery)
-    whose, now = await asked_account(request, account, asked.account), ctx.now()
+    whose, now = asked_account(request, account, asked.account), context(request).now()
     since = _moment(asked.since, "since") or _moment(began("month", now), "since") or now
     until = _moment(asked.until, "until") or now + timedelta(seconds=1)
     found = await ctx.usage.sums(whose, asked.by, since, until)

@@ -4,7 +4,7 @@ import { roundUp } from "./plot.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const HEIGHT = 148;
-const PAD = { left: 64, right: 8, top: 12, bottom: 22 };
+const PAD = { left: 64, right: 20, top: 12, bottom: 22 };
 
 function draw(tag, given, ...children) {
   const element = document.createElementNS(SVG, tag);
@@ -64,7 +64,7 @@ export class Bars {
     const every = Math.max(1, Math.ceil(52 / step));
     const last = this.days.length - 1;
     return this.days.map(({ day }, at) => ({ day, at })).filter(({ at }) => (last - at) % every === 0)
-      .map(({ day, at }) => draw("text", { class: "plot-scale", x: left + at * step + Math.min(step / 2, step * 0.15 + 16), y: HEIGHT - 6, "text-anchor": at === last && last ? "end" : "middle" }, dayWords(day)));
+      .map(({ day, at }) => draw("text", { class: "plot-scale", x: left + at * step + Math.min(step / 2, step * 0.15 + 16), y: HEIGHT - 6, "text-anchor": "middle" }, dayWords(day)));
   }
 
   #point(at) {

@@ -2,7 +2,6 @@
 import { call } from "./api.js";
 import { dialogForm, labelled } from "./ask.js";
 import { button, make } from "./dom.js";
-import { money } from "./format.js";
 
 const share = (part, limit) => `${Math.min(100, (100 * part) / (limit || 1))}%`;
 const often = { month: "monthly", day: "daily" };
@@ -10,7 +9,7 @@ const often = { month: "monthly", day: "daily" };
 function resets(text) {
   const hours = (Date.parse(text) - Date.now()) / 3_600_000;
   const left = hours < 48 ? `${Math.max(1, Math.round(hours))} h` : `${Math.round(hours / 24)} d`;
-  return `Counts from zero again on ${new Date(text).toLocaleDateString("en", { day: "numeric", month: "long", timeZone: "UTC" })} (UTC), in ${left}`;
+  return `Resets on ${new Date(text).toLocaleDateString("en", { day: "numeric", month: "long", timeZone: "UTC" })} (UTC), in ${left}`;
 }
 
 function gauge({ spent, running, hard, soft }) {
@@ -26,11 +25,11 @@ function gauge({ spent, running, hard, soft }) {
 }
 
 function words({ spent, running, hard, soft, reached, warning, resets_at: at }) {
-  const most = hard !== null ? ` of ${money(Number(hard))}` : "";
-  const held = Number(running) ? `, ${money(Number(running))} reserved for what is unfinished` : "";
-  const warns = soft !== null && `Warns at ${money(Number(soft))}`;
+  const most = hard !== null ? ` of $${hard}` : "";
+  const held = Number(running) ? `, $${running} reserved for what is unfinished` : "";
+  const warns = soft !== null && `Warns at $${soft}`;
   const state = reached ? make("span", { class: "chip bad" }, "reached: the next run is refused") : warning && make("span", { class: "chip warn" }, "more than the soft limit");
-  return make("span", { class: "limit-words" }, make("span", { class: "figure" }, `${money(Number(spent))}${most}${held}`), state, make("span", { class: "muted" }, [warns, resets(at)].filter(Boolean).join(". ")));
+  return make("span", { class: "limit-words" }, make("span", { class: "figure" }, `$${spent}${most}${held}`), state, make("span", { class: "muted" }, [warns, resets(at)].filter(Boolean).join(". ")));
 }
 
 export class LimitList {

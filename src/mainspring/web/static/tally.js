@@ -36,7 +36,7 @@ export async function tally(list, compare) {
     cards(list, [
       ["Runs today", whole(total.runs), "since 00:00 UTC"],
       ["Running now", whole(unfinished.processing), unfinished.starting ? `${whole(unfinished.starting)} in line` : "nobody waits"],
-      ["Failed today", whole(total.failed), total.runs ? `${Math.round((100 * total.failed) / total.runs)} % of the runs` : "nothing ran yet"],
+      ["Failed today", whole(total.failed), total.runs ? `of ${whole(total.runs)}` : "nothing ran yet"],
       ["Spent this month", make("a", { href: "/usage" }, spent || limit ? money(spent) : "nothing"), limit ? `of ${money(Number(limit.hard))}` : there || (spent ? "" : `${span(sum("active_time") * 1000)} of work, free`)],
     ]);
     list.hidden = false;

@@ -43,7 +43,6 @@ const measures = {
   active_time: ["Time at work", (one) => one.active_time, seconds],
 };
 const parts = { setup: "setup", idle: "idle", active: "at work", lost: "lost" };
-const paid = { setup: "paid where instances are yours alone", idle: "paid where instances are yours alone", active: "paid", lost: "free" };
 
 function forecast({ total, since, until }) {
   const [from, to] = [Date.parse(since), Date.parse(until)];
@@ -69,13 +68,16 @@ function tallies({ total, ...told }) {
   ]);
 }
 
-// Where the time of instances went, and what of it is paid for.
+// Where the time of instances went.
 function strip(total) {
   const found = Object.keys(parts).map((name) => [name, total[`${name}_time`]]).filter(([, time]) => time > 0);
   if (!found.length) { part("strip").replaceChildren(); return; }
   const pieces = found.map(([name, time]) => { const piece = make("i", { data: { part: name } }); piece.style.flexGrow = String(time); return piece; });
-  const told = found.map(([name, time]) => make("li", { data: { part: name } }, `${parts[name]} `, make("b", {}, seconds(time)), `, ${paid[name]}`));
-  part("strip").replaceChildren(make("div", { class: "strip", "aria-hidden": "true" }, ...pieces), make("ul", { class: "strip-words", "aria-label": "Time of instances" }, ...told));
+  const told = found.map(([name, time]) => make("li", { data: { part: name } }, `${parts[name]} `, make("b", {}, seconds(time))));
+  const alone = total.setup_time + total.idle_time + total.lost_time > 0;
+  part("strip").hidden = !alone;
+  part("strip").replaceChildren(make("div", { class: "strip", "aria-hidden": "true" }, ...pieces), make("ul", { class: "strip-words", "aria-label": "Time of instances" }, ...told),
+    make("p", { class: "help" }, "Setup and idle time are paid for where instances are yours alone: those of private models and deployments. What was lost with an instance is free."));
 }
 
 function plot({ results, since, until }) {
@@ -106,7 +108,7 @@ function bar(one, most) {
 }
 
 const columns = [["Runs", (one) => whole(one.runs)], ["Failed", (one) => whole(one.failed), "less"], ["Setup", (one) => seconds(one.setup_time), "less"], ["Idle", (one) => seconds(one.idle_time), "less"],
-  ["At work", (one) => seconds(one.active_time)], ["Cost", (one) => `$${one.amount}`], ...(compare ? [["At Replicate", (one) => `$${one.list_amount}`]] : [])];
+  ["At work", (one) => seconds(one.active_time), "less"], ["Cost", (one) => `$${one.amount}`], ...(compare ? [["At Replicate", (one) => `$${one.list_amount}`, "less"]] : [])];
 
 function table({ results, total }) {
   const [, value] = measures[measure];
