@@ -29,11 +29,11 @@ export class Bars {
     new ResizeObserver(() => this.#draw()).observe(this.element);
   }
 
-  // days: [{day, value}] in order; tell(value) gives the words for a value.
+  // days: [{day, value}] in order, null for days to come; tell(value) gives the words for a value.
   show(title, days, tell) {
     Object.assign(this, { days, tell });
     this.title.textContent = `${title} by day`;
-    const rows = days.map(({ day, value }) => make("tr", {}, make("th", { scope: "row" }, day), make("td", {}, tell(value))));
+    const rows = days.filter(({ value }) => value !== null).map(({ day, value }) => make("tr", {}, make("th", { scope: "row" }, day), make("td", {}, tell(value))));
     this.table.replaceChildren(make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "Day"), make("th", { scope: "col" }, title))), make("tbody", {}, ...rows));
     this.#draw();
   }
@@ -42,15 +42,16 @@ export class Bars {
     const width = this.element.clientWidth - 32;
     if (width <= 0 || !this.days.length) return;
     const { left, right, top, bottom } = PAD;
-    const most = roundUp(Math.max(...this.days.map(({ value }) => value)));
+    const most = roundUp(Math.max(...this.days.map(({ value }) => value ?? 0)));
     const step = (width - left - right) / this.days.length;
     const y = (value) => HEIGHT - bottom - (value / most) * (HEIGHT - top - bottom);
     const lines = [0, most / 2, most].flatMap((value) => [
       draw("line", { class: value ? "plot-grid" : "plot-axis", x1: left, x2: width - right, y1: y(value), y2: y(value) }),
       draw("text", { class: "plot-scale", x: left - 6, y: y(value) + 4, "text-anchor": "end" }, this.tell(value)),
     ]);
-    const bars = this.days.flatMap(({ value }, at) => [
-      draw("rect", { x: left + at * step + step * 0.15, width: Math.min(step * 0.7, 32), y: y(value), height: Math.max(y(0) - y(value), value ? 1 : 0), rx: 1.5 }),
+    const wide = Math.min(step * 0.7, 32);
+    const bars = this.days.flatMap(({ value }, at) => value === null ? [] : [
+      draw("rect", { x: left + at * step + (step - wide) / 2, width: wide, y: y(value), height: Math.max(y(0) - y(value), value ? 1 : 0), rx: 1.5 }),
       draw("rect", { class: "hit", x: left + at * step, width: step, y: top, height: HEIGHT - top - bottom, "data-at": at }),
     ]);
     this.canvas.setAttribute("width", width);
@@ -64,7 +65,7 @@ export class Bars {
     const every = Math.max(1, Math.ceil(52 / step));
     const last = this.days.length - 1;
     return this.days.map(({ day }, at) => ({ day, at })).filter(({ at }) => (last - at) % every === 0)
-      .map(({ day, at }) => draw("text", { class: "plot-scale", x: left + at * step + Math.min(step / 2, step * 0.15 + 16), y: HEIGHT - 6, "text-anchor": "middle" }, dayWords(day)));
+      .map(({ day, at }) => draw("text", { class: "plot-scale", x: left + (at + 0.5) * step, y: HEIGHT - 6, "text-anchor": "middle" }, dayWords(day)));
   }
 
   #point(at) {

@@ -59,7 +59,7 @@ function refused(error) {
     const faults = serverFaults(error.fields, form.names);
     tell(faults, "The server refused the input:");
     form.focus(faults[0][0]);
-  } else part("summary").replaceChildren(make("p", {}, error.message, error.status === 402 && make("a", { href: "/usage" }, "Usage and limits")));
+  } else part("summary").replaceChildren(make("p", {}, `${error.message} `, error.status === 402 && make("a", { href: "/usage" }, "Usage and limits")));
 }
 
 // --- run

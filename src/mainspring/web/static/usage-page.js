@@ -83,9 +83,8 @@ function strip(total) {
 function plot({ results, since, until }) {
   const found = new Map(results.map((one) => [one.key, one]));
   const [word, value, tell] = measures[measure];
-  const last = Math.min(Date.parse(until) - 1, Date.now());
   const days = [];
-  for (let at = Date.parse(since); at <= last; at += DAY_MS) days.push({ day: day(at), value: found.has(day(at)) ? value(found.get(day(at))) : 0 });
+  for (let at = Date.parse(since); at < Date.parse(until); at += DAY_MS) days.push({ day: day(at), value: found.has(day(at)) ? value(found.get(day(at))) : at > Date.now() ? null : 0 });
   bars.show(word, days, tell);
 }
 
@@ -149,7 +148,8 @@ async function look() {
     const sums = key === "day" ? days : await call(`/usage?${asked(key)}`);
     if (mine !== turn) return;
     trouble(null);
-    part("span").textContent = `${dayWords(days.since.slice(0, 10))} – ${dayWords(day(Math.min(Date.parse(days.until) - 1, Date.now())))}`;
+    const ends = [Date.parse(days.since), Math.min(Date.parse(days.until) - 1, Date.now())].map((ms) => dayWords(day(ms)));
+    part("span").textContent = [...new Set(ends)].join(" – ");
     told = { days, sums };
     tallies(days);
     strip(days.total);
