@@ -170,11 +170,12 @@ async def test_usage_is_told_by_key_and_as_csv(house: House) -> None:
     async with house.client() as ada, house.client("bob") as bob:
         made = (await create(ada)).json()
         await create(bob)
-        await run(house, 1.5, '{"output_token_count": 7}')
+        await run(house, 1.5, '{"output_token_count": 7, "image_count": 2}')
         told = (await ada.get("/usage", params={"by": "model", "since": "2026-05-01"})).json()
         (only,) = told["results"]
         assert (only["key"], only["runs"], only["active_time"]) == ("ada/hello", 1, 1.5)
-        assert (only["amount"], only["list_amount"], only["output_tokens"]) == ("0.015", "0.00015", 7)
+        assert (only["amount"], only["list_amount"]) == ("0.015", "0.00015")
+        assert (only["input_tokens"], only["output_tokens"], only["images"]) == (0, 7, 2)
         assert told["total"] == only | {"key": "total"}
         assert told["unfinished"] == {"starting": 0, "processing": 0}
         await create(ada)

@@ -20,7 +20,7 @@ from tests.browser.conftest import MODELS, open_page
 from tests.browser.test_site import predict, serious
 from tests.e2e.server import TOKEN, Server
 
-PATHS = ["/predictions", "/trainings", "/models", "/files", "/tokens", "/settings"]
+PATHS = ["/predictions", "/trainings", "/models", "/files", "/usage", "/tokens", "/settings"]
 MANY = 200_000
 
 

@@ -25,7 +25,8 @@ from mainspring.records.metering import Metering
 from mainspring.records.predictions import Predictions
 
 BEGAN = datetime(2026, 1, 31, 23, 59, 50, 999_999, tzinfo=UTC)
-PRICE, LIST_PRICE = 1_525_000, 12_200_000
+# So dear that a few microseconds cost something, and no two spans the same.
+PRICE, LIST_PRICE = 1_234_567_891, 98_765_432_109
 LINES = {"me/private:v": "me", "me/public:v": None}
 
 
@@ -184,6 +185,13 @@ class Ledger(RuleBasedStateMachine):
         for row in _pick(self.live("booting", "ready"), which):
             self._do(self.instances.end(row["id"], "gone", "", self.now), kill)
             self._do(self.predictions.lose_instance(row["id"], 1 + which % 2, "lost", self.now), kill)
+
+    @rule(queue=queues, kill=kills)
+    def a_boot_fails(self, queue: str, kill: int | None) -> None:
+        self.an_instance_boots(queue, 1, None)
+        self.clock += timedelta(microseconds=17)
+        row = self.live("booting")[-1]
+        self._do(self.instances.end(row["id"], "setup failed", "", self.now, "setup failed"), kill)
 
     @rule(which=picks, kill=kills)
     def a_run_outlives_its_instance(self, which: int, kill: int | None) -> None:
