@@ -44,7 +44,7 @@ SUM = f"""
     FROM usage WHERE account = :account AND at >= :since AND at < :until GROUP BY 1 ORDER BY {{order}}"""
 LATELY = f"""
     SELECT active_us, setup_us + active_us AS paid_us FROM usage
-    WHERE model = :model AND {{deployment}} AND kind = 'prediction' AND status = 'succeeded'
+    WHERE model = :model AND {{deployment}} AND kind = 'prediction' AND status = 'succeeded' AND instance_id IS NOT NULL
     ORDER BY id DESC LIMIT {_SAMPLES}"""
 OF_MODEL = LATELY.format(deployment="deployment IS NULL")
 OF_DEPLOYMENT = LATELY.format(deployment="deployment = :deployment")

@@ -104,7 +104,7 @@ function over(prediction) {
 // What runs of the model took lately and cost; before there are any, what this one took.
 function estimate(seconds) {
   const known = data.estimate;
-  const cost = known && (Number(known.cost_p50) ? money(Number(known.cost_p50)) : known.at_replicate && `${money(Number(known.at_replicate))} at Replicate`);
+  const cost = known && !deployment && (Number(known.cost_p50) ? money(Number(known.cost_p50)) : known.at_replicate && `${money(Number(known.at_replicate))} at Replicate`);
   const took = known ? known.p50_s : seconds;
   part("estimate").textContent = took === undefined ? "" : [`about ${span(took * 1000)}`, cost].filter(Boolean).join(" · ");
   if (known) part("estimate").title = `Half of the latest runs took less, 95 of 100 at most ${span(known.p95_s * 1000)}${Number(known.cost_p95) ? ` (${money(Number(known.cost_p95))})` : ""}; a boot comes on top.`;
