@@ -305,7 +305,12 @@ class Ledger(RuleBasedStateMachine):
         await self.database.close()
         await self._open()
         for row in await self.instances.live():
+            settled = self._settled_us(row.id)
             await self.instances.end(row.id, "died", "", self.now, of_use_until=row.last_used_at)
+            if row.payer is not None:
+                assert self._settled_us(row.id) == max(settled, micros(row.last_used_at)), (
+                    "paid until the start"
+                )
         for instance in await self.predictions.running():
             await self.predictions.lose_instance(instance, 2, "lost", self.now)
 
@@ -323,6 +328,10 @@ class Ledger(RuleBasedStateMachine):
             for key, (began_us, ended) in seen.runs.items():
                 if ended is None and key not in going:
                     seen.runs[key] = (began_us, now)
+
+    def _settled_us(self, instance: str) -> int:
+        (row,) = (row for row in self.query("SELECT * FROM instances") if row["id"] == instance)
+        return int(row["settled_us"])
 
     def query(self, sql: str) -> list[Any]:
         return self.database._here.execute(sql).fetchall()
