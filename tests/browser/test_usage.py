@@ -21,23 +21,23 @@ from tests.e2e.server import Server
 HELLO = "mainspring/hello-world"
 USED = """
     INSERT INTO usage (id, kind, account, model, version, hardware, status, at, setup_us, idle_us, active_us, lost_us,
-        price, amount, list_amount, deployment, token, output_tokens, input_tokens)
+        price, amount, list_amount, deployment, token, output_tokens, input_tokens, instance_id)
     VALUES (?, 'prediction', 'mainspring', ?, 'v', 'cpu', ?, ?, ?, 0, 2000000, 0, 100000, ?, ?, ?,
-        (SELECT id FROM tokens LIMIT 1), 12, 3)"""
+        (SELECT id FROM tokens LIMIT 1), 12, 3, 'i')"""
 
 
 @pytest.fixture(scope="module")
-def priced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server where seconds cost something, whose account ran 3 models on each of the last 20 days."""
     root = tmp_path_factory.mktemp("usage")
     (root / "mainspring.toml").write_text("[hardware.cpu]\nprice_per_second = 0.0001\n")
-    server = Server(root / "data", private_urls=True, compare_prices=True)
-    server.arguments = ("--config", str(root / "mainspring.toml"))
-    server.start()
-    server.push(MODELS / HELLO, HELLO)
-    server.stop()
+    running = Server(root / "data", private_urls=True, compare_prices=True)
+    running.arguments = ("--config", str(root / "mainspring.toml"))
+    running.start()
+    running.push(MODELS / HELLO, HELLO)
+    running.stop()
     now = datetime.now(UTC)
-    with sqlite3.connect(server.data / "ledger.sqlite") as ledger:
+    with sqlite3.connect(running.data / "ledger.sqlite") as ledger:
         for day in range(20):
             at = now - timedelta(days=day, minutes=1)
             for model, status, setup, amount, deployment in (
@@ -48,17 +48,8 @@ def priced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
                 row = (new_id(at), model, status, rfc3339(at), setup, amount, 2 * amount, deployment)
                 ledger.execute(USED, row)
     ledger.close()
-    yield server.start()
-    server.stop()
-
-
-@pytest.fixture
-def page(chromium: Browser, priced: Server) -> Iterator[Page]:
-    opened = open_page(chromium, priced, viewport={"width": 1280, "height": 900})
-    yield opened
-    faults = opened.faults  # type: ignore[attr-defined]
-    opened.context.close()
-    assert not faults
+    yield running.start()
+    running.stop()
 
 
 def open_usage(page: Page) -> None:
@@ -100,7 +91,7 @@ def test_usage_adds_up_by_each_key_and_as_csv(page: Page) -> None:
     assert loading.value.suggested_filename.startswith("usage-by-model-")
 
 
-def test_a_limit_is_set_told_of_on_every_page_and_lifted(page: Page, priced: Server) -> None:
+def test_a_limit_is_set_told_of_on_every_page_and_lifted(page: Page, server: Server) -> None:
     open_usage(page)
     page.get_by_role("button", name="Set a limit").click()
     form = page.get_by_role("dialog")
@@ -113,7 +104,7 @@ def test_a_limit_is_set_told_of_on_every_page_and_lifted(page: Page, priced: Ser
     form.get_by_role("button", name="Set").click()
     limit = page.locator("li", has_text="Account mainspring")
     expect(limit).to_contain_text("of $5.00")
-    (told,) = ask(priced, "/v1/limits")["results"]
+    (told,) = ask(server, "/v1/limits")["results"]
     assert (told["period"], told["hard"], told["soft"]) == ("day", "5.00", "0.0001")
     page.goto(f"/{HELLO}")
     expect(page.locator("[data-estimate]")).to_have_text("about 2.0 s · $0.0002")
@@ -154,9 +145,9 @@ def test_the_dashboard_counts_today(page: Page) -> None:
     page.wait_for_url("**/usage")
 
 
-def test_limits_that_are_reached_are_accessible_on_a_phone(chromium: Browser, priced: Server) -> None:
-    priced.cli("limit", "set", "--monthly", "0", "--soft", "0")
-    page = open_page(chromium, priced, color_scheme="dark", viewport={"width": 390, "height": 844})
+def test_limits_that_are_reached_are_accessible_on_a_phone(chromium: Browser, server: Server) -> None:
+    server.cli("limit", "set", "--monthly", "0", "--soft", "0")
+    page = open_page(chromium, server, color_scheme="dark", viewport={"width": 390, "height": 844})
     expect(page.get_by_label("Spending", exact=True)).to_be_visible()
     assert serious(page) == [], "with a notice"
     open_usage(page)
@@ -169,4 +160,4 @@ def test_limits_that_are_reached_are_accessible_on_a_phone(chromium: Browser, pr
     assert serious(page) == [], "with a form"
     assert page.faults == []  # type: ignore[attr-defined]
     page.context.close()
-    priced.cli("limit", "remove")
+    server.cli("limit", "remove")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -12,11 +14,23 @@ from mainspring.web.settings_page import duration, sections, size
 from mainspring.web.site import Site
 
 
+@dataclass(frozen=True, slots=True)
+class _Prices:
+    """asked: whether anything costs something here; compared: whether Replicate's are told."""
+
+    asked: bool
+    compared: bool
+
+
 class OperatorPages:
     """Pages with the side bar."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
+        self._prices = _Prices(
+            asked=any(one.price_per_second for one in site.ctx.hardware),
+            compared=site.ctx.settings.compare_prices,
+        )
         self.routes = [
             Route("/predictions", self.predictions, methods=["GET"]),
             Route("/trainings", self.trainings, methods=["GET"]),
@@ -30,13 +44,11 @@ class OperatorPages:
 
     async def predictions(self, request: Request) -> Response:
         """GET /predictions?status&model&source&deployment&since: the account's predictions, live."""
-        return await self._site.own_page(
-            request, "dashboard.html", kind="prediction", compare=self._site.ctx.settings.compare_prices
-        )
+        return await self._site.own_page(request, "dashboard.html", kind="prediction", prices=self._prices)
 
     async def trainings(self, request: Request) -> Response:
         """GET /trainings?status&model&source&since: the account's trainings, live."""
-        return await self._site.own_page(request, "dashboard.html", kind="training", compare=False)
+        return await self._site.own_page(request, "dashboard.html", kind="training", prices=self._prices)
 
     async def models(self, request: Request) -> Response:
         """GET /models: the account's own."""
@@ -59,13 +71,12 @@ class OperatorPages:
 
     async def usage(self, request: Request) -> Response:
         """GET /usage?by&range&account: what was used, what it cost, and what may be spent."""
-        settings = self._site.ctx.settings
         return await self._site.own_page(
             request,
             "usage.html",
             asked=request.query_params.get("account", ""),
-            operator=settings.account,
-            compare=settings.compare_prices,
+            operator=self._site.ctx.settings.account,
+            prices=self._prices,
         )
 
     async def tokens(self, request: Request) -> Response:

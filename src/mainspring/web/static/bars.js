@@ -1,17 +1,8 @@
 // A bar for each day as SVG, with its axis; the numbers are in the table below, and here for who can't see it.
 import { make, unique } from "./dom.js";
-import { roundUp } from "./plot.js";
+import { HEIGHT, draw, roundUp } from "./plot.js";
 
-const SVG = "http://www.w3.org/2000/svg";
-const HEIGHT = 148;
 const PAD = { left: 64, right: 20, top: 12, bottom: 22 };
-
-function draw(tag, given, ...children) {
-  const element = document.createElementNS(SVG, tag);
-  for (const [key, value] of Object.entries(given)) element.setAttribute(key, String(value));
-  element.append(...children);
-  return element;
-}
 
 export const dayWords = (day) => new Date(`${day}T00:00:00Z`).toLocaleDateString("en", { day: "numeric", month: "short", timeZone: "UTC" });
 
@@ -29,9 +20,9 @@ export class Bars {
     new ResizeObserver(() => this.#draw()).observe(this.element);
   }
 
-  // days: [{day, value}] in order, null for days to come; tell(value) gives the words for a value.
-  show(title, days, tell) {
-    Object.assign(this, { days, tell });
+  // days: [{day, value}] in order, null for days to come; tell(value) gives the words for a value, which is a whole number if so said.
+  show(title, days, tell, whole = false) {
+    Object.assign(this, { days, tell, whole });
     this.title.textContent = `${title} by day`;
     const rows = days.filter(({ value }) => value !== null).map(({ day, value }) => make("tr", {}, make("th", { scope: "row" }, day), make("td", {}, tell(value))));
     this.table.replaceChildren(make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "Day"), make("th", { scope: "col" }, title))), make("tbody", {}, ...rows));
@@ -42,7 +33,8 @@ export class Bars {
     const width = this.element.clientWidth - 32;
     if (width <= 0 || !this.days.length) return;
     const { left, right, top, bottom } = PAD;
-    const most = roundUp(Math.max(...this.days.map(({ value }) => value ?? 0)));
+    const highest = Math.max(...this.days.map(({ value }) => value ?? 0));
+    const most = this.whole ? roundUp(Math.max(highest, 1), [2, 4, 10]) : roundUp(highest);
     const step = (width - left - right) / this.days.length;
     const y = (value) => HEIGHT - bottom - (value / most) * (HEIGHT - top - bottom);
     const lines = [0, most / 2, most].flatMap((value) => [

@@ -174,5 +174,5 @@ part("newer").firstChild.addEventListener("click", () => { window.scrollTo({ top
 document.addEventListener("visibilitychange", () => { if (!document.hidden) { wait = 1000; again(); } });
 document.addEventListener("scroll", () => { if (unseen && top() > 0) { unseen = 0; part("newer").hidden = true; } }, { passive: true });
 setInterval(() => { for (const row of rows.values()) if (row.open) row.tick(); }, 1000);
-if (kind === "prediction") tally(part("tallies"), page.dataset.compare);
+if (kind === "prediction") tally(part("tallies"), page.dataset);
 load();

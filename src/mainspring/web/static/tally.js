@@ -23,8 +23,8 @@ async function month(today) {
   return before.total;
 }
 
-// Keep the cards of the predictions' page true. compare: whether Replicate's prices are told.
-export async function tally(list, compare) {
+// Keep the cards of the predictions' page true. compare: whether Replicate's prices are told; priced: whether anything costs.
+export async function tally(list, { compare, priced }) {
   try {
     const today = day(Date.now());
     const then = await month(today);
@@ -37,9 +37,9 @@ export async function tally(list, compare) {
       ["Runs today", whole(total.runs), "since 00:00 UTC"],
       ["Running now", whole(unfinished.processing), unfinished.starting ? `${whole(unfinished.starting)} in line` : "nobody waits"],
       ["Failed today", whole(total.failed), total.runs ? `of ${whole(total.runs)}` : "nothing ran yet"],
-      ["Spent this month", make("a", { href: "/usage" }, spent || limit ? money(spent) : "nothing"), limit ? `of ${money(Number(limit.hard))}` : there || (spent ? "" : `${span(sum("active_time") * 1000)} of work, free`)],
+      ["Spent this month", make("a", { href: "/usage" }, spent || priced ? money(spent) : "nothing"), limit ? `of ${money(Number(limit.hard))}` : there || `${span(sum("active_time") * 1000)} of work${spent || priced ? "" : ", free"}`],
     ]);
     list.hidden = false;
   } catch { /* the list below says what is wrong */ }
-  setTimeout(() => tally(list, compare), document.hidden ? 6 * EVERY_MS : EVERY_MS);
+  setTimeout(() => tally(list, { compare, priced }), document.hidden ? 6 * EVERY_MS : EVERY_MS);
 }

@@ -9,7 +9,7 @@ import { cards, whole } from "./tally.js";
 const DAY_MS = 86_400_000;
 const page = document.querySelector("[data-usage]");
 const part = (name) => page.querySelector(`[data-${name}]`);
-const { usage: account, reader, operator, compare } = page.dataset;
+const { usage: account, reader, operator, compare, priced } = page.dataset;
 const names = new Map();
 const bars = new Bars();
 let range = "month";
@@ -59,7 +59,7 @@ function saved({ amount, list_amount: there }) {
 function tallies({ total, ...told }) {
   const tokens = total.input_tokens || total.output_tokens;
   cards(part("tallies"), [
-    ["Spent", Number(total.amount) || told.limits.length ? money(Number(total.amount)) : "nothing", forecast({ total, ...told }) || (Number(total.amount) ? "" : "it is free here")],
+    ["Spent", Number(total.amount) || priced ? money(Number(total.amount)) : "nothing", forecast({ total, ...told }) || (Number(total.amount) || priced ? "" : "runs are free here")],
     compare && ["At Replicate", money(Number(total.list_amount)), saved(total)],
     ["Runs", whole(total.runs), total.failed ? `${whole(total.failed)} failed` : ""],
     ["Time at work", seconds(total.active_time), ""],
@@ -85,7 +85,7 @@ function plot({ results, since, until }) {
   const [word, value, tell] = measures[measure];
   const days = [];
   for (let at = Date.parse(since); at < Date.parse(until); at += DAY_MS) days.push({ day: day(at), value: found.has(day(at)) ? value(found.get(day(at))) : at > Date.now() ? null : 0 });
-  bars.show(word, days, tell);
+  bars.show(word, days, tell, measure === "runs");
 }
 
 // --- sums by key
