@@ -13,7 +13,9 @@ from msgspec import UNSET, Meta, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mainspring.api.context import Context, authenticate, context, token_of
+from mainspring.api.auditing import token_of
+from mainspring.api.calling import acting_for, authenticate, is_operator
+from mainspring.api.context import Context, context
 from mainspring.api.operation import Operation
 from mainspring.api.wire import Body, decode, query, read_body, reply
 from mainspring.core.egress import RefusedTarget, check_webhook
@@ -26,20 +28,19 @@ from mainspring.core.errors import (
     SpendLimitReached,
 )
 from mainspring.core.ids import rfc3339
+from mainspring.core.people import Scope
 from mainspring.core.periods import PERIODS, resets
 from mainspring.core.prediction import Prediction
 from mainspring.core.pricing import amount, micro_dollars, nano_dollars, tell_dollars
-from mainspring.core.shapes import Moment
+from mainspring.core.shapes import Moment, OfAccount
 from mainspring.database import Statement
-from mainspring.records.accounts import Account
+from mainspring.records.accounts import Caller
 from mainspring.records.spending import Limit, Standing
 
 _MOST_BYTES = 1 << 16
 _MOST_DOLLARS = Decimal(10**9)
 Dollars = Annotated[str, Meta(description="US dollars, exact.", examples=["5.00"])]
-_Amount = Annotated[
-    Decimal | UnsetType | None, Meta(extra_json_schema={"type": ["string", "number", "null"]})
-]
+Amount = Annotated[Decimal | UnsetType | None, Meta(extra_json_schema={"type": ["string", "number", "null"]})]
 
 
 class LimitReply(msgspec.Struct):
@@ -71,22 +72,22 @@ class LimitsReply(msgspec.Struct):
 
 
 class LimitsQuery(msgspec.Struct):
-    """Whose limits. Only the operator can name another account."""
+    """Whose limits. The operator can name every account."""
 
-    account: str | None = None
+    account: OfAccount | None = None
 
 
 class LimitBody(Body):
     """Limits in dollars; what is left out stays, null is none. For your account, unless a token of it is named.
 
-    monthly and daily refuse what comes after, the soft ones warn. account: only for the operator of the platform.
-    webhook: hears of a limit that is reached, once in a period.
+    monthly and daily refuse what comes after, the soft ones warn. account: an organization of
+    yours; for the operator, anybody. webhook: hears of a limit that is reached, once in a period.
     """
 
-    monthly: _Amount = UNSET
-    daily: _Amount = UNSET
-    monthly_soft: _Amount = UNSET
-    daily_soft: _Amount = UNSET
+    monthly: Amount = UNSET
+    daily: Amount = UNSET
+    monthly_soft: Amount = UNSET
+    daily_soft: Amount = UNSET
     webhook: str | UnsetType | None = UNSET
     account: str | None = None
     token: str | None = None
@@ -158,10 +159,10 @@ def _usd(micro: int) -> str:
 
 async def list_limits(request: Request) -> Response:
     """GET /limits?account."""
-    account = await authenticate(request)
+    caller = await authenticate(request)
     named = query(request, LimitsQuery).account
-    whose = asked_account(request, account, named)
-    return reply(LimitsReply(await limits_of(context(request), whose)))
+    whose = await acting_for(request, caller, named, operators=True)
+    return reply(LimitsReply(await limits_of(context(request), whose.username)))
 
 
 async def limits_of(ctx: Context, account: str) -> list[LimitReply]:
@@ -172,9 +173,9 @@ async def limits_of(ctx: Context, account: str) -> list[LimitReply]:
 
 async def set_limits(request: Request) -> Response:
     """PUT /limits: those of a holder; what is left out stays."""
-    account, ctx = await authenticate(request), context(request)
+    caller, ctx = await authenticate(request), context(request)
     body = decode(await read_body(request, _MOST_BYTES), LimitBody)
-    whose, scope, holder = await _holder(request, account, body.account, body.token)
+    whose, scope, holder = await _holder(request, caller, body.account, body.token)
     now, before = ctx.now(), await _before(ctx, whose, holder)
     asked = {"month": (body.monthly, body.monthly_soft), "day": (body.daily, body.daily_soft)}
     limits = []
@@ -184,46 +185,35 @@ async def set_limits(request: Request) -> Response:
             continue
         base = known or Limit(scope=scope, holder=holder, period=period, set_by="", set_at="")
         limit = replace(
-            base, hard=_micro(hard, base.hard), soft=_micro(soft, base.soft), set_by=account.username
+            base, hard=micro_asked(hard, base.hard), soft=micro_asked(soft, base.soft), set_by=caller.username
         )
         limits.append(replace(limit, webhook=_webhook(ctx, body, base.webhook), set_at=rfc3339(now)))
     if not limits:
         raise InvalidRequest("Say a limit: monthly, daily, monthly_soft or daily_soft.")
-    _refuse_the_operators(ctx, account, (before[one.period] for one in limits if one.period in before))
+    _refuse_the_operators(ctx, caller, (before[one.period] for one in limits if one.period in before))
     await ctx.spending.set(*limits)
     return reply(LimitsReply(await limits_of(ctx, whose)))
 
 
 async def remove_limits(request: Request) -> Response:
     """DELETE /limits?account&token&period."""
-    account, ctx = await authenticate(request), context(request)
+    caller, ctx = await authenticate(request), context(request)
     asked = query(request, LimitRemoval)
-    whose, scope, holder = await _holder(request, account, asked.account, asked.token)
+    whose, scope, holder = await _holder(request, caller, asked.account, asked.token)
     before = await _before(ctx, whose, holder)
     periods = [asked.period] if asked.period else list(PERIODS)
-    _refuse_the_operators(ctx, account, (before[one] for one in periods if one in before))
+    _refuse_the_operators(ctx, caller, (before[one] for one in periods if one in before))
     if not any([await ctx.spending.remove(scope, holder, period) for period in periods]):
         raise NotFound("There is no such limit.")
     return Response(status_code=204)
 
 
-def asked_account(request: Request, account: Account, named: str | None) -> str:
-    """The account that is asked about. Raises Forbidden for another one, unless the operator asks."""
-    if named is None or named == account.username:
-        return account.username
-    if account.username != context(request).settings.account:
-        raise Forbidden("Only the operator of this platform can see or change this of other accounts.")
-    return named
-
-
 async def _holder(
-    request: Request, account: Account, named: str | None, token: str | None
+    request: Request, caller: Caller, named: str | None, token: str | None
 ) -> tuple[str, str, str]:
     """(account, scope, holder) whose limit is to be changed. Raises Forbidden, NotFound."""
     ctx = context(request)
-    whose = asked_account(request, account, named)
-    if whose != account.username and await ctx.accounts.get(whose) is None:
-        raise NotFound(f"There is no account {whose}.")
+    whose = (await acting_for(request, caller, named, operators=True)).username
     standings = await ctx.spending.of_account(whose, ctx.now())
     carried = token_of(request)
     if any(s.limit.scope == "token" and s.limit.holder == carried for s in standings):
@@ -241,14 +231,14 @@ async def _before(ctx: Context, account: str, holder: str) -> dict[str, Limit]:
     return {s.limit.period: s.limit for s in standings if s.limit.holder == holder}
 
 
-def _refuse_the_operators(ctx: Context, account: Account, limits: Iterable[Limit]) -> None:
+def _refuse_the_operators(ctx: Context, caller: Caller, limits: Iterable[Limit]) -> None:
     """What the operator has set for others, only the operator changes."""
-    operator = ctx.settings.account
-    if account.username != operator and any(limit.set_by == operator for limit in limits):
+    if not is_operator(ctx, caller) and any(limit.set_by == ctx.settings.account for limit in limits):
         raise Forbidden("The operator of this platform set this limit; ask them to change it.")
 
 
-def _micro(asked: Decimal | UnsetType | None, before: int | None) -> int | None:
+def micro_asked(asked: Decimal | UnsetType | None, before: int | None) -> int | None:
+    """What is asked for, in micro-dollars; what was before if it is left out. Raises InvalidRequest."""
     if isinstance(asked, UnsetType):
         return before
     if asked is None:
@@ -265,7 +255,7 @@ def _webhook(ctx: Context, body: LimitBody, before: str | None) -> str | None:
         try:
             check_webhook(body.webhook, ctx.egress)
         except RefusedTarget as error:
-            raise InvalidInput([InvalidField("format", "webhook", f"webhook: {error}")]) from error
+            raise InvalidInput([InvalidField("format", "webhook", str(error))]) from error
     return body.webhook or None
 
 
@@ -293,6 +283,7 @@ operations = [
         path="/limits",
         handler=list_limits,
         id="limits.list",
+        scope=Scope.READ,
         summary="Spending limits, and how much is spent",
         query=LimitsQuery,
         reply=LimitsReply,
@@ -304,6 +295,7 @@ operations = [
         path="/limits",
         handler=set_limits,
         id="limits.set",
+        scope=Scope.ADMIN,
         summary="Set spending limits of an account or a token",
         body=LimitBody,
         example={"monthly": "5.00", "monthly_soft": "4.00"},
@@ -316,6 +308,7 @@ operations = [
         path="/limits",
         handler=remove_limits,
         id="limits.remove",
+        scope=Scope.ADMIN,
         summary="Lift spending limits of an account or a token",
         query=LimitRemoval,
         success=204,

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from mainspring.api.context import Context
 from mainspring.core.periods import PERIODS, resets
 from mainspring.core.pricing import tell_dollars
-from mainspring.records.accounts import Account
 from mainspring.records.spending import Standing
 
 USAGE = "/usage"
@@ -22,14 +21,14 @@ class Notice:
     own: bool
 
 
-async def notices(ctx: Context, account: Account) -> tuple[Notice, ...]:
+async def notices(ctx: Context, account: str) -> tuple[Notice, ...]:
     """Of an account and its tokens, what refuses first."""
     standings = [
-        one for one in await ctx.spending.of_account(account.username, ctx.now()) if one.reached or one.warned
+        one for one in await ctx.spending.of_account(account, ctx.now()) if one.reached or one.warned
     ]
     names = {}
     if any(one.limit.scope == "token" for one in standings):
-        names = {token.id: token.name for token in await ctx.accounts.list_tokens(account.username)}
+        names = {token.id: token.name for token in await ctx.accounts.list_tokens(account)}
     made = [_notice(ctx, one, names) for one in standings]
     return tuple(sorted(made, key=lambda notice: not notice.hard))
 

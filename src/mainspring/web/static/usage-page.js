@@ -171,7 +171,7 @@ part("set").addEventListener("click", () => limits.set());
 
 async function open() {
   try {
-    if (account === reader) for (const one of (await call("/tokens")).results) if (!one.disabled_at) names.set(one.id, one.name || `…${one.last_four}`);
+    for (const one of (await call("/tokens")).results) if (!one.disabled_at) names.set(one.id, one.name || `…${one.last_four}`);
   } catch { /* ids do as well */ }
   segments(part("ranges"), Object.entries(ranges).map(([name, [word]]) => [name, word]), (name) => { range = name; if (told) look(); });
   segments(part("keys"), Object.entries(keys), (name) => { key = name; look(); });
