@@ -21,7 +21,7 @@ from tests.browser.test_site import predict, serious
 from tests.e2e.server import TOKEN, Server
 
 PATHS = [
-    *("/predictions", "/trainings", "/models", "/files", "/tokens", "/settings"),
+    *("/predictions", "/trainings", "/models", "/files", "/usage", "/tokens", "/settings"),
     *("/organizations", "/organizations/acme", "/accounts", "/audit"),
 ]
 MANY = 200_000

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from mainspring.api.catalog import whose
+from mainspring.api.model_replies import estimate_of
 from mainspring.api.wire import base_url
 from mainspring.core.durations import tell_retention
 from mainspring.core.people import Scope
@@ -244,6 +245,7 @@ class ModelPages:
             "streams": {"iterator": kind.iterator, "text": kind.concatenate, "files": kind.has_files},
             "base": {"here": at.here, "files": at.for_files},
             "example": await self._example(request, model),
+            "estimate": await estimate_of(self._site.ctx, model),
             "account": caller.username if caller else None,
             "owns": caller is not None and caller.may(Scope.PUSH, model.owner),
         }

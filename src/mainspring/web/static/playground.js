@@ -2,7 +2,7 @@
 import { call, cancel, deploy, ended, predict, signIn } from "./api.js";
 import { codeBlock, copier, make, pageData, segments, toast } from "./dom.js";
 import { fileOf } from "./output.js";
-import { span } from "./format.js";
+import { money, span } from "./format.js";
 import { follow } from "./follow.js";
 import { Form } from "./form.js";
 import { Result } from "./result.js";
@@ -59,7 +59,7 @@ function refused(error) {
     const faults = serverFaults(error.fields, form.names);
     tell(faults, "The server refused the input:");
     form.focus(faults[0][0]);
-  } else part("summary").replaceChildren(make("p", {}, error.message));
+  } else part("summary").replaceChildren(make("p", {}, `${error.message} `, error.status === 402 && make("a", { href: "/usage" }, "Usage and limits")));
 }
 
 // --- run
@@ -101,8 +101,13 @@ function over(prediction) {
   if (prediction.status === "succeeded") estimate(prediction.metrics?.predict_time);
 }
 
+// What runs of the model took lately and cost; before there are any, what this one took.
 function estimate(seconds) {
-  part("estimate").textContent = seconds === undefined ? "" : `about ${span(seconds * 1000)}`;
+  const known = data.estimate;
+  const cost = known && !deployment && (Number(known.cost_p50) ? money(Number(known.cost_p50)) : known.at_replicate && `${money(Number(known.at_replicate))} at Replicate`);
+  const took = known ? known.p50_s : seconds;
+  part("estimate").textContent = took === undefined ? "" : [`about ${span(took * 1000)}`, cost].filter(Boolean).join(" · ");
+  if (known) part("estimate").title = `Half of the latest runs took less, 95 of 100 at most ${span(known.p95_s * 1000)}${Number(known.cost_p95) ? ` (${money(Number(known.cost_p95))})` : ""}; a boot comes on top.`;
 }
 
 async function start() {
@@ -162,6 +167,7 @@ async function given() {
 }
 
 async function open() {
+  estimate();
   try {
     const first = await given();
     if (!first) return;
