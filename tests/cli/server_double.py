@@ -185,7 +185,8 @@ class Double:
 
     async def tokens(self, request: Request) -> Response:
         token = {"id": "t1", "name": "first", "prefix": "ms_ab", "last_four": "wxyz", "disabled_at": None}
-        token |= {"created_at": "2026-11-21T05:06:07Z", "last_used_at": None}
+        token |= {"created_at": "2026-11-21T05:06:07Z", "last_used_at": None, "expires_at": None}
+        token |= {"scopes": ["read"]}
         if request.method == "POST":
             return JSONResponse({**token, **await request.json(), "token": "ms_new"}, 201)
         return self.refused(request) or JSONResponse({"results": [token], "next": None, "previous": None})

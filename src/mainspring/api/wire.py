@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from mainspring.core.errors import ApiError, InvalidField, InvalidInput, InvalidRequest, TooLarge
+from mainspring.core.ids import parse_time, rfc3339
 from mainspring.core.shapes import Page
 
 T = TypeVar("T")
@@ -82,6 +83,16 @@ def query(request: Request, kind: type[T]) -> T:
                 f'Query parameter "{fault.description.split(" ")[0]}" is required'
             ) from error
         raise InvalidRequest(f"The query can't be used: {fault.description}") from error
+
+
+def moment(text: str | None, name: str) -> str | None:
+    """The time that a query names, as the ledger writes it. Raises InvalidRequest."""
+    if text is None:
+        return None
+    try:
+        return rfc3339(parse_time(text.replace(" ", "+")))
+    except (ValueError, OverflowError) as error:
+        raise InvalidRequest(f"{name} must be an ISO 8601 date-time") from error
 
 
 def convert(given: Mapping[str, str], kind: type[T]) -> T:
