@@ -370,8 +370,9 @@ async def test_a_rollout_ends_well_wherever_the_server_dies(open_house: Open, wr
     await asyncio.wait_for(died.wait(), 10)
     await asyncio.wait([asked])
     later = await open_house(make=by_version(a=saying("a"), b=saying("b")))
-    if write == 1:
-        assert asked.result().status_code == 503
+    status = asked.result().status_code
+    assert status == 503 if write == 1 else status in (200, 503)
+    if status == 503:
         await patch(later, version=B)
     await until_rollout(later, "live", 2)
     done = await predict(later)
