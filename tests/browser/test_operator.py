@@ -177,8 +177,9 @@ def test_trainings_lead_to_what_they_made(page: Page, server: Server) -> None:
     expect(first.locator(".state")).to_have_text("succeeded")
     first.locator(".made a").click()
     page.wait_for_url("**/mainspring/imitator/versions/*")
+    made = predict(server, "mainspring/hello-world", text="not a training")
     page.goto("/predictions")
-    expect(page.locator("[data-rows] tr").first).to_be_visible()
+    expect(row(page, made["id"])).to_be_visible()
 
 
 def test_a_token_is_shown_once_and_can_be_disabled(page: Page, server: Server) -> None:

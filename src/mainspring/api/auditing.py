@@ -60,8 +60,8 @@ def ending(ctx: Context, scope: Scope, send: Send) -> Send:
             try:
                 await ctx.audit.end(_known(scope, replace(entry, status=message["status"])))
             except sqlite3.Error as error:
-                # What was done is done: its entry stays without a status, and the client is told.
-                log.error("ledger: %s", error)
+                # What was asked is written down already, and what was done is done: the reply must say so.
+                log.error("audit: how %s ended could not be noted: %s", entry.operation, error)
         await send(message)
 
     return send_told
