@@ -21,25 +21,9 @@ from mainspring.launchers import Launcher
 from mainspring.launchers.gpus import find_devices
 from mainspring.launchers.machine import Machine
 from mainspring.objects.disk import DiskObjects
-from mainspring.records.accounts import Accounts
-from mainspring.records.aliases import Aliases
-from mainspring.records.answers import Answers
-from mainspring.records.catalog import Catalog
-from mainspring.records.deliveries import Deliveries
-from mainspring.records.deployments import Deployments
-from mainspring.records.discovery import Discovery
 from mainspring.records.feed import Feed
-from mainspring.records.files import Files
-from mainspring.records.footprints import Footprints
-from mainspring.records.installed import Installations
-from mainspring.records.instances import Instances
-from mainspring.records.metering import Metering
-from mainspring.records.predictions import Predictions
+from mainspring.records.ledger import Ledger
 from mainspring.records.rendering import Renderer
-from mainspring.records.retention import Retention
-from mainspring.records.signing import Signing
-from mainspring.records.spending import Spending
-from mainspring.records.usage import UsageBook
 from mainspring.records.vault import Vault
 from mainspring.services.attempt import Desk
 from mainspring.services.autoscaler import Autoscaler
@@ -84,187 +68,75 @@ class Platform:
     ) -> None:
         self.now = now
         self.settings = settings
+        self.launcher = launcher
         self.hints = hints or Hints()
         self.database = SqliteDatabase(settings.data / "ledger.sqlite", durable=settings.durable)
         self.objects = DiskObjects(settings.data / "objects", durable=settings.durable)
         self.vault = Vault(settings.data / "key")
         self.feed = Feed()
-        self.accounts = Accounts(self.database)
-        self.answers = Answers(self.database)
-        self.catalog = Catalog(self.database)
-        self.predictions = Predictions(self.database)
-        self.instances = Instances(self.database)
-        self.footprints = Footprints(self.database)
-        self.files = Files(self.database)
-        self.deployments = Deployments(self.database)
-        self.discovery = Discovery(self.database)
+        self.ledger = Ledger.over(self.database, self.vault)
         self.computer = Machine(find_devices(settings.gpus))
         self.machine = self.computer.capacity()
-        self.deliveries = Deliveries(self.database)
-        self.signing = Signing(self.database, self.vault)
-        self.spending = Spending(self.database)
-        self.usage = UsageBook(self.database)
-        self.renderer = Renderer(
-            self.vault,
-            self.catalog,
-            self.feed,
-            self.predictions,
-            self.usage,
-            compare=settings.compare_prices,
-        )
+        self.links = SignInLinks()
         self.egress = Egress.naming(settings.webhook_hosts)
         self.fetcher = Fetcher(Egress(private=settings.private_urls), limit=settings.max_download)
-        self.aliases = Aliases(self.database)
-        self.installed = Installations(self.database)
-        self.builder = Builder(
-            settings=settings,
-            catalog=self.catalog,
-            now=now,
-            gpus=self.computer.real_gpus,
-            fenced=launcher.fenced,
-        )
-        self.scribe = Scribe(self.predictions, self.hints, now)
-        self.weights = Weights(settings.data / "trained", self.catalog, self.objects)
-        self.installer = Installer(
-            settings=settings,
-            builder=self.builder,
-            accounts=self.accounts,
-            catalog=self.catalog,
-            aliases=self.aliases,
-            installed=self.installed,
-            now=now,
-        )
-        desk = Desk(
-            settings=settings,
-            root=settings.data,
-            hints=self.hints,
-            feed=self.feed,
-            catalog=self.catalog,
-            predictions=self.predictions,
-            instances=self.instances,
-            installed=self.installed,
-            launcher=launcher,
-            objects=self.objects,
-            inputs=Inputs(self.vault, self.files, self.objects, self.fetcher.fetch, now),
-            scribe=self.scribe,
-            weights=self.weights,
-            now=now,
-        )
-        self.director = Director(desk)
-        self.autoscaler = Autoscaler(
-            settings=settings,
-            capacity=self.computer.capacity,
-            hints=self.hints,
-            feed=self.feed,
-            lines=Lines(settings, self.machine, self.catalog, self.deployments, self.footprints),
-            predictions=self.predictions,
-            instances=self.instances,
-            footprints=self.footprints,
-            now=now,
-        )
-        self.gauge = Gauge(
-            machine=self.computer, instances=self.instances, footprints=self.footprints, now=now
-        )
-        self.rollouts = Rollouts(
-            settings=settings,
-            hints=self.hints,
-            feed=self.feed,
-            deployments=self.deployments,
-            predictions=self.predictions,
-            instances=self.instances,
-            now=now,
-        )
-        self.janitor = Janitor(
-            hints=self.hints,
-            feed=self.feed,
-            accounts=self.accounts,
-            answers=self.answers,
-            predictions=self.predictions,
-            instances=self.instances,
-            files=self.files,
-            objects=self.objects,
-            now=now,
-        )
-        self.eraser = Eraser(
-            hints=self.hints, retention=Retention(self.database), objects=self.objects, now=now
-        )
-        self.links = SignInLinks()
-        self.webhooks = Webhooks(
-            hints=self.hints,
-            deliveries=self.deliveries,
-            predictions=self.predictions,
-            renderer=self.renderer,
-            signing=self.signing,
-            egress=self.egress,
-            now=now,
-        )
-        self.feed.on_end(self.webhooks.ended)
-        self.treasurer = Treasurer(
-            hints=self.hints,
-            feed=self.feed,
-            spending=self.spending,
-            metering=Metering(self.database),
-            predictions=self.predictions,
-            signing=self.signing,
-            egress=self.egress,
-            now=now,
-            stops=settings.limit_stops,
-        )
+        self.scribe = Scribe(self.ledger.predictions, self.hints, now)
+        self.weights = Weights(settings.data / "trained", self.ledger.catalog, self.objects)
+        self.renderer = self._renderer()
+        self.builder = self._builder()
+        self.installer = self._installer()
+        self.director = Director(self._desk())
+        self.autoscaler = self._autoscaler()
+        self.gauge = self._gauge()
+        self.rollouts = self._rollouts()
+        self.janitor = self._janitor()
+        self.eraser = self._eraser()
+        self.webhooks = self._webhooks()
+        self.treasurer = self._treasurer()
         self._loops: list[asyncio.Task[None]] = []
 
     def app(self) -> ASGIApp:
         """The HTTP application."""
         ctx = Context(
+            **self.ledger.records(),
             settings=self.settings,
             database=self.database,
             hints=self.hints,
             objects=self.objects,
             vault=self.vault,
             feed=self.feed,
-            accounts=self.accounts,
-            catalog=self.catalog,
-            predictions=self.predictions,
-            instances=self.instances,
-            files=self.files,
-            deployments=self.deployments,
+            renderer=self.renderer,
             hardware=offered(self.settings.hardware, self.machine),
-            discovery=self.discovery,
             machine=self.computer,
             builder=self.builder,
             installer=self.installer,
-            aliases=self.aliases,
-            installed=self.installed,
             limits=Limits(self.settings.create_limit, self.settings.call_limit),
-            answers=self.answers,
-            renderer=self.renderer,
-            deliveries=self.deliveries,
-            signing=self.signing,
             egress=self.egress,
-            spending=self.spending,
-            usage=self.usage,
             now=self.now,
         )
         return create_app(ctx, pages(ctx, self.links))
 
     async def first_token(self, chosen: str | None) -> str | None:
         """Make the first account when there is none; its token, if it was made here and not chosen before."""
-        if await self.accounts.get(self.settings.account) is None:
-            await self.accounts.create_account(
+        if await self.ledger.accounts.get(self.settings.account) is None:
+            await self.ledger.accounts.create_account(
                 self.settings.account, "user", self.settings.account, self.now()
             )
-            _, token = await self.accounts.create_token(
+            _, token = await self.ledger.accounts.create_token(
                 self.settings.account, "first", chosen, now=self.now()
             )
             return token
         if chosen:
-            await self.accounts.create_token(self.settings.account, "given at start", chosen, now=self.now())
+            await self.ledger.accounts.create_token(
+                self.settings.account, "given at start", chosen, now=self.now()
+            )
         return None
 
     async def start(self) -> None:
         """Clear up after an earlier process, then begin every loop."""
         await self.director.recover()
         await self.builder.sweep()
-        await put_collections(self.discovery.collections, self.settings.collections, self.now())
+        await put_collections(self.ledger.discovery.collections, self.settings.collections, self.now())
         await self.weights.clear_up()
         for loop in (
             *(self.scribe, self.autoscaler, self.rollouts, self.director, self.janitor),
@@ -285,3 +157,123 @@ class Platform:
         await self.treasurer.close()
         await self.fetcher.close()
         await self.database.close()
+
+    def _renderer(self) -> Renderer:
+        ledger = self.ledger
+        compare = self.settings.compare_prices
+        return Renderer(
+            self.vault, ledger.catalog, self.feed, ledger.predictions, ledger.usage, compare=compare
+        )
+
+    def _builder(self) -> Builder:
+        return Builder(
+            settings=self.settings,
+            catalog=self.ledger.catalog,
+            now=self.now,
+            gpus=self.computer.real_gpus,
+            fenced=self.launcher.fenced,
+        )
+
+    def _installer(self) -> Installer:
+        return Installer(
+            settings=self.settings,
+            builder=self.builder,
+            accounts=self.ledger.accounts,
+            catalog=self.ledger.catalog,
+            aliases=self.ledger.aliases,
+            installed=self.ledger.installed,
+            now=self.now,
+        )
+
+    def _desk(self) -> Desk:
+        return Desk(
+            settings=self.settings,
+            root=self.settings.data,
+            hints=self.hints,
+            feed=self.feed,
+            catalog=self.ledger.catalog,
+            predictions=self.ledger.predictions,
+            instances=self.ledger.instances,
+            installed=self.ledger.installed,
+            launcher=self.launcher,
+            objects=self.objects,
+            inputs=Inputs(self.vault, self.ledger.files, self.objects, self.fetcher.fetch, self.now),
+            scribe=self.scribe,
+            weights=self.weights,
+            now=self.now,
+        )
+
+    def _autoscaler(self) -> Autoscaler:
+        ledger = self.ledger
+        return Autoscaler(
+            settings=self.settings,
+            capacity=self.computer.capacity,
+            hints=self.hints,
+            feed=self.feed,
+            lines=Lines(self.settings, self.machine, ledger.catalog, ledger.deployments, ledger.footprints),
+            predictions=ledger.predictions,
+            instances=ledger.instances,
+            footprints=ledger.footprints,
+            now=self.now,
+        )
+
+    def _gauge(self) -> Gauge:
+        return Gauge(
+            machine=self.computer,
+            instances=self.ledger.instances,
+            footprints=self.ledger.footprints,
+            now=self.now,
+        )
+
+    def _rollouts(self) -> Rollouts:
+        return Rollouts(
+            settings=self.settings,
+            hints=self.hints,
+            feed=self.feed,
+            deployments=self.ledger.deployments,
+            predictions=self.ledger.predictions,
+            instances=self.ledger.instances,
+            now=self.now,
+        )
+
+    def _janitor(self) -> Janitor:
+        return Janitor(
+            hints=self.hints,
+            feed=self.feed,
+            accounts=self.ledger.accounts,
+            answers=self.ledger.answers,
+            predictions=self.ledger.predictions,
+            instances=self.ledger.instances,
+            files=self.ledger.files,
+            objects=self.objects,
+            now=self.now,
+        )
+
+    def _eraser(self) -> Eraser:
+        return Eraser(hints=self.hints, retention=self.ledger.retention, objects=self.objects, now=self.now)
+
+    def _webhooks(self) -> Webhooks:
+        made = Webhooks(
+            hints=self.hints,
+            deliveries=self.ledger.deliveries,
+            predictions=self.ledger.predictions,
+            renderer=self.renderer,
+            signing=self.ledger.signing,
+            egress=self.egress,
+            now=self.now,
+        )
+        self.feed.on_end(made.ended)
+        return made
+
+    def _treasurer(self) -> Treasurer:
+        return Treasurer(
+            hints=self.hints,
+            feed=self.feed,
+            spending=self.ledger.spending,
+            metering=self.ledger.metering,
+            predictions=self.ledger.predictions,
+            signing=self.ledger.signing,
+            egress=self.egress,
+            now=self.now,
+            stops=self.settings.limit_stops,
+        )

@@ -61,7 +61,7 @@ class House:
     async def add_model(self, name: str = "m", *, slots: int = 1, openapi: Any = TEXT, **more: Any) -> str:
         """A model with one version."""
         now = rfc3339(self.platform.janitor._now())
-        await self.platform.catalog.create_model(
+        await self.platform.ledger.catalog.create_model(
             Model(owner="me", name=name, visibility="public", created_at=now, **{"hardware": "cpu"} | more)
         )
         version = Version(
@@ -77,7 +77,7 @@ class House:
             source="s",
             environment="e",
         )
-        await self.platform.catalog.register_version(f"me/{name}", version)
+        await self.platform.ledger.catalog.register_version(f"me/{name}", version)
         return f"me/{name}"
 
     async def create(self, model: str, wait: bool = False, **headers: str) -> dict[str, Any]:

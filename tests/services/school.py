@@ -63,8 +63,8 @@ class School:
 
 async def add_trainable(house: House, name: str = "base") -> Version:
     path = await house.add_model(name, openapi=TRAINABLE)
-    version = (await house.platform.catalog.list_versions(path, None, 1)).items[0]
-    await house.platform.catalog.register_version(path, replace(version, trainer="train.py:train"))
+    version = (await house.platform.ledger.catalog.list_versions(path, None, 1)).items[0]
+    await house.platform.ledger.catalog.register_version(path, replace(version, trainer="train.py:train"))
     return replace(version, trainer="train.py:train")
 
 

@@ -20,11 +20,11 @@ A, B, C = ("a" * 64, "b" * 64, "c" * 64)
 
 async def add_versions(house: House, *ids: str) -> None:
     await house.add_model()
-    first = await house.platform.catalog.get_version("me/m", "6d".ljust(64, "0"))
+    first = await house.platform.ledger.catalog.get_version("me/m", "6d".ljust(64, "0"))
     assert first is not None
     for version_id in ids:
         # The source's name tells fakes which version they are.
-        await house.platform.catalog.register_version(
+        await house.platform.ledger.catalog.register_version(
             "me/m", replace(first, id=version_id, source=version_id)
         )
 
@@ -94,7 +94,7 @@ async def test_a_deployment_runs_its_version_in_a_line_of_its_own(open_house: Op
     assert made["rollout"] == {"state": "live", "serving_release": 1, "failed_release": None, "error": None}
     done = await predict(house)
     assert (done["output"], done["version"], done["deployment"]) == ("from a", A, "me/prod")
-    stored = await house.platform.predictions.get(done["id"])
+    stored = await house.platform.ledger.predictions.get(done["id"])
     assert stored is not None
     assert (stored.queue, stored.hardware) == (f"me/m:{A}@me/prod#1", "cpu")
     assert (await house.create("me/m", wait=True))["output"] == "hi"
@@ -127,7 +127,7 @@ async def test_a_new_release_takes_over_under_load_and_nothing_fails(open_house:
     assert {p["output"] for p in seen} == {"a", "b"}
 
     async def old_gone() -> bool:
-        return {i.version for i in await house.platform.instances.live()} == {B}
+        return {i.version for i in await house.platform.ledger.instances.live()} == {B}
 
     await eventually(old_gone)
     assert [(r["number"], r["state"]) for r in await releases(house)] == [(2, "live"), (1, "retired")]
@@ -218,7 +218,7 @@ async def test_fewer_instances_let_the_surplus_go_when_its_work_has_ended(open_h
 
 
 async def _states(house: House, states: list[str]) -> bool:
-    return sorted(i.state for i in await house.platform.instances.live()) == states
+    return sorted(i.state for i in await house.platform.ledger.instances.live()) == states
 
 
 async def test_no_instances_at_all_disable_it(open_house: Open) -> None:
@@ -262,7 +262,7 @@ async def test_a_release_that_is_overtaken_while_it_boots_is_superseded(open_hou
     assert [r["state"] for r in await releases(house)] == ["live", "superseded", "retired"]
 
     async def only_c() -> bool:
-        return {i.version for i in await house.platform.instances.live()} == {C}
+        return {i.version for i in await house.platform.ledger.instances.live()} == {C}
 
     await eventually(only_c)
 
@@ -379,7 +379,7 @@ async def test_a_rollout_ends_well_wherever_the_server_dies(open_house: Open, wr
     assert [r["state"] for r in await releases(later)] == ["live", "retired"]
 
     async def only_b() -> bool:
-        return {i.version for i in await later.platform.instances.live()} == {B}
+        return {i.version for i in await later.platform.ledger.instances.live()} == {B}
 
     await eventually(only_b)
 

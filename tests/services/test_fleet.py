@@ -9,7 +9,7 @@ from tests.services.conftest import House, Open, eventually, gated
 
 
 async def states(house: House) -> list[str]:
-    return [i.state for i in await house.platform.instances.live()]
+    return [i.state for i in await house.platform.ledger.instances.live()]
 
 
 async def test_idle_instances_stop_and_come_back_when_called(open_house: Open) -> None:
@@ -67,7 +67,7 @@ async def test_a_restart_ends_what_was_left_and_runs_it_again(open_house: Open) 
     house = await open_house(make=lambda spec: gated(gate))
     made = await house.create(await house.add_model())
     await house.until(made, "processing")
-    left = (await house.platform.instances.live())[0]
+    left = (await house.platform.ledger.instances.live())[0]
     await house.platform.database.close()
     later = await open_house()
     assert later.launcher.reaped == [left.pid]

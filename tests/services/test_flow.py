@@ -235,7 +235,7 @@ async def test_secrets_reach_the_model_and_nobody_else(open_house: Open) -> None
     assert reply.json()["input"] == {"text": "x", "key": "**********"}
     assert reply.json()["logs"] == "key **********\n"
     assert cog.received[reply.json()["id"]]["input"]["key"] == "correct horse"
-    stored = await house.platform.predictions.get(reply.json()["id"])
+    stored = await house.platform.ledger.predictions.get(reply.json()["id"])
     assert stored is not None
     assert stored.secrets is None
 
@@ -247,7 +247,7 @@ async def test_a_deleted_version_does_not_leave_predictions_waiting(open_house: 
     from mainspring.database import Statement
 
     await house.platform.database.write(Statement("DELETE FROM versions", {}))
-    house.platform.catalog._recent.forget()
+    house.platform.ledger.catalog._recent.forget()
     assert "deleted" in (await house.until(made, "failed"))["error"]
 
 
@@ -277,7 +277,7 @@ async def test_a_slot_is_not_given_twice(open_house: Open, monkeypatch: pytest.M
     house = await open_house()
     model = await house.add_model()
     await house.create(model, wait=True)
-    predictions = house.platform.predictions
+    predictions = house.platform.ledger.predictions
     claim, claiming, go_on = predictions.claim, asyncio.Event(), asyncio.Event()
 
     async def slow(*given: Any) -> Any:

@@ -102,8 +102,8 @@ async def test_what_still_runs_is_neither_shared_nor_emptied(open_house: Open) -
 async def test_only_the_owner_shares_and_removes(house: House) -> None:
     made, link = await shared(house)
     now = datetime.now(UTC)
-    await house.platform.accounts.create_account("bob", "user", "Bob", now)
-    _, token = await house.platform.accounts.create_token("bob", "test", now=now)
+    await house.platform.ledger.accounts.create_account("bob", "user", "Bob", now)
+    _, token = await house.platform.ledger.accounts.create_token("bob", "test", now=now)
     bob = {"Authorization": f"Bearer {token}"}
     for method, what in (("POST", "share"), ("GET", "share"), ("DELETE", "share"), ("DELETE", "data")):
         reply = await house.http.request(method, f"/predictions/{made['id']}/{what}", headers=bob)

@@ -24,7 +24,7 @@ def school(tmp_path: Path) -> School:
 @pytest.fixture
 async def house(open_house: Open, school: School) -> House:
     made = await open_house(make=school.make)
-    await made.platform.catalog.create_model(
+    await made.platform.ledger.catalog.create_model(
         Model(
             owner="me", name="tuned", visibility="public", hardware="cpu", created_at="2026-01-01T00:00:00Z"
         )
@@ -84,7 +84,7 @@ async def test_a_prediction_and_a_training_of_one_id(house: House, school: Schoo
     for path in (f"/trainings/{prediction['id']}", "/trainings/nothing"):
         assert (await house.http.get(path)).status_code == 404
     assert (await house.http.post(f"/trainings/{prediction['id']}/cancel")).status_code == 404
-    house.platform.catalog.forget()
+    house.platform.ledger.catalog.forget()
     assert (await house.http.get(f"/models/{base.model}")).json()["run_count"] == 1
 
 
@@ -119,7 +119,7 @@ async def test_what_is_refused(house: House) -> None:
         reply = await train(house, base, input=given)
         assert (reply.status_code, reply.json()["title"]) == (422, "Input validation failed")
     plain = await house.add_model("plain")
-    version = (await house.platform.catalog.list_versions(plain, None, 1)).items[0]
+    version = (await house.platform.ledger.catalog.list_versions(plain, None, 1)).items[0]
     reply = await train(house, version)
     assert reply.status_code == 400
     assert "can't be trained" in reply.json()["detail"]
@@ -251,7 +251,7 @@ async def test_the_same_weights_are_the_same_version_and_others_another(house: H
 async def test_what_was_made_can_be_trained_further(house: House, school: School) -> None:
     base = await add_trainable(house)
     ended = await until(house, (await train(house, base)).json(), "succeeded")
-    made = await house.platform.catalog.get_version(*ended["output"]["version"].split(":"))
+    made = await house.platform.ledger.catalog.get_version(*ended["output"]["version"].split(":"))
     assert made is not None
     assert made.base == f"{base.model}:{base.id}"
     school.content = b"learned more"
@@ -265,8 +265,8 @@ async def test_a_version_that_is_trained_stays_and_its_end_takes_the_weights_alo
     house: House, school: School
 ) -> None:
     base = await add_trainable(house)
-    await house.platform.catalog.update_model("me", "base", {"visibility": "private"})
-    await house.platform.catalog.update_model("me", "tuned", {"visibility": "private"})
+    await house.platform.ledger.catalog.update_model("me", "base", {"visibility": "private"})
+    await house.platform.ledger.catalog.update_model("me", "tuned", {"visibility": "private"})
     school.gate.clear()
     made = (await train(house, base)).json()
     await until(house, made, "processing")

@@ -17,22 +17,10 @@ from mainspring.database import Database
 from mainspring.database.hints import Hints
 from mainspring.launchers.machine import Machine
 from mainspring.objects import Objects
-from mainspring.records.accounts import Account, Accounts
-from mainspring.records.aliases import Aliases
-from mainspring.records.answers import Answers
-from mainspring.records.catalog import Catalog
-from mainspring.records.deliveries import Deliveries
-from mainspring.records.deployments import Deployments
-from mainspring.records.discovery import Discovery
+from mainspring.records.accounts import Account
 from mainspring.records.feed import Feed
-from mainspring.records.files import Files
-from mainspring.records.installed import Installations
-from mainspring.records.instances import Instances
-from mainspring.records.predictions import Predictions
+from mainspring.records.ledger import Ledger
 from mainspring.records.rendering import Renderer
-from mainspring.records.signing import Signing
-from mainspring.records.spending import Spending
-from mainspring.records.usage import UsageBook
 from mainspring.records.vault import Vault
 from mainspring.services.builder import Builder
 from mainspring.services.installer import Installer
@@ -41,9 +29,9 @@ from mainspring.settings import Settings
 _CALLER = "mainspring.caller"
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
-    """The parts of the platform that the API touches.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context(Ledger):
+    """The ledger, and the other parts of the platform that the API touches.
 
     hardware: what can be chosen on this machine. egress: where webhooks may go.
     """
@@ -54,27 +42,13 @@ class Context:
     objects: Objects
     vault: Vault
     feed: Feed
-    accounts: Accounts
-    catalog: Catalog
-    predictions: Predictions
-    instances: Instances
-    files: Files
-    deployments: Deployments
+    renderer: Renderer
     hardware: tuple[Hardware, ...]
-    discovery: Discovery
     machine: Machine
     builder: Builder
-    answers: Answers
-    limits: Limits
-    renderer: Renderer
-    deliveries: Deliveries
-    signing: Signing
-    egress: Egress
     installer: Installer
-    aliases: Aliases
-    installed: Installations
-    spending: Spending
-    usage: UsageBook
+    limits: Limits
+    egress: Egress
     now: Callable[[], datetime]
 
 

@@ -6,7 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from mainspring.cli.terminal import CliError, printable, result, size, stdout_console, tell
+from mainspring.cli import model_options as options
+from mainspring.cli.model_options import said
+from mainspring.cli.terminal import CliError, printable, result, stdout_console, tell
 
 app = typer.Typer(no_args_is_help=True, help="List models, show one, and change its settings.")
 ModelName = Annotated[str, typer.Argument(metavar="OWNER/NAME", help="The model.")]
@@ -101,40 +103,17 @@ def show_example(
 @app.command("set")
 def set_model(
     model: ModelName,
-    min_instances: Annotated[
-        int | None, typer.Option(min=0, help="Instances that are always kept warm.")
-    ] = None,
-    max_instances: Annotated[int | None, typer.Option(min=0, help="Most instances at a time.")] = None,
-    idle_timeout: Annotated[
-        float | None,
-        typer.Option(min=0, metavar="SECONDS", help="How long an instance without work is kept."),
-    ] = None,
-    memory: Annotated[
-        int | None,
-        typer.Option(parser=size, metavar="SIZE", help="Memory of an instance, like 4GB; 0: as measured."),
-    ] = None,
-    gpu_memory: Annotated[
-        int | None,
-        typer.Option(
-            parser=size, metavar="SIZE", help="Memory that an instance takes on each of its GPUs, like 12GB."
-        ),
-    ] = None,
-    gpus: Annotated[int | None, typer.Option(min=0, help="GPUs of an instance.")] = None,
-    retention: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TIME",
-            help="How long inputs, outputs and logs are kept, like 24h; off for ever; default for what else is set.",
-        ),
-    ] = None,
-    visibility: Annotated[str | None, typer.Option(help="public or private.")] = None,
-    description: Annotated[str | None, typer.Option(help="One sentence on what it does.")] = None,
-    hardware: Annotated[
-        str | None, typer.Option(metavar="SKU", help="What its instances run on, like cpu or gpu-t4.")
-    ] = None,
-    official: Annotated[
-        bool | None, typer.Option("--official/--not-official", help="Whether the operator stands for it.")
-    ] = None,
+    min_instances: options.MinInstances = None,
+    max_instances: options.MaxInstances = None,
+    idle_timeout: options.IdleTimeout = None,
+    memory: options.Memory = None,
+    gpu_memory: options.GpuMemory = None,
+    gpus: options.Gpus = None,
+    retention: options.Retention = None,
+    visibility: options.Visibility = None,
+    description: options.Description = None,
+    hardware: options.Hardware = None,
+    official: options.Official = None,
 ) -> None:
     """Change the settings of a model; what is not given stays as it is.
 
@@ -146,30 +125,34 @@ def set_model(
 
     mainspring model set acme/hello --retention 24h
     """
-    from mainspring.cli.client import ask
-
     if visibility not in (None, "public", "private"):
         raise CliError(f"--visibility must be public or private, not {visibility!r}.")
-    scaling = {"min_instances": min_instances, "max_instances": max_instances, "idle_timeout": idle_timeout}
-    scaling = {k: v for k, v in scaling.items() if v is not None}
-    changes: dict[str, Any] = {"visibility": visibility, "description": description, "hardware": hardware}
-    changes["is_official"] = official
-    changes["scaling"] = scaling or None
-    resources = {"memory": memory, "gpu_memory": gpu_memory, "gpus": gpus}
-    resources = {k: v for k, v in resources.items() if v is not None}
-    changes["resources"] = resources or None
-    changes = {k: v for k, v in changes.items() if v is not None}
+    plain = said(visibility=visibility, description=description, hardware=hardware, is_official=official)
     if retention is not None:
-        changes["retention"] = asked_retention(retention)
+        plain["retention"] = asked_retention(retention)
+    _change(
+        model,
+        plain,
+        scaling=said(min_instances=min_instances, max_instances=max_instances, idle_timeout=idle_timeout),
+        resources=said(memory=memory, gpu_memory=gpu_memory, gpus=gpus),
+    )
+
+
+def _change(model: str, plain: dict[str, Any], **groups: dict[str, Any]) -> None:
+    """Change what is given, and tell each of it."""
+    from mainspring.cli.client import ask
+
+    changes = plain | {name: group for name, group in groups.items() if group}
     if not changes:
         raise CliError(
             "There is nothing to change.", "Give at least one setting; see mainspring model set --help."
         )
     path = _path(model)
     ask(lambda client: client.call("PATCH", path, json=changes))
-    changed = {k: v for k, v in changes.items() if k not in ("scaling", "resources")} | scaling | resources
+    changed = plain | {name: value for group in groups.values() for name, value in group.items()}
     told = ", ".join(
-        f"{k.replace('_', ' ')} is now {'default' if v is None else v}" for k, v in changed.items()
+        f"{name.replace('_', ' ')} is now {'default' if value is None else value}"
+        for name, value in changed.items()
     )
     tell(f"{model}: {told}")
 

@@ -11,7 +11,9 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mainspring.cli.terminal import CliError, printable, result, size, stderr_console, tell
+from mainspring.cli import model_options as options
+from mainspring.cli.model_options import said
+from mainspring.cli.terminal import CliError, printable, result, stderr_console, tell
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -35,26 +37,13 @@ def push(
             "--private/--public", help="Who sees it: you, or every account. Default: public when new."
         ),
     ] = None,
-    description: Annotated[str | None, typer.Option(help="One sentence on what it does.")] = None,
-    min_instances: Annotated[
-        int | None, typer.Option(min=0, help="Instances that are always kept warm.")
-    ] = None,
-    max_instances: Annotated[int | None, typer.Option(min=0, help="Most instances at a time.")] = None,
-    idle_timeout: Annotated[
-        float | None,
-        typer.Option(min=0, metavar="SECONDS", help="How long an instance without work is kept."),
-    ] = None,
-    memory: Annotated[
-        int | None,
-        typer.Option(parser=size, metavar="SIZE", help="Memory of an instance, like 4GB; 0: as measured."),
-    ] = None,
-    gpu_memory: Annotated[
-        int | None,
-        typer.Option(
-            parser=size, metavar="SIZE", help="Memory that an instance takes on each of its GPUs, like 12GB."
-        ),
-    ] = None,
-    gpus: Annotated[int | None, typer.Option(min=0, help="GPUs of an instance.")] = None,
+    description: options.Description = None,
+    min_instances: options.MinInstances = None,
+    max_instances: options.MaxInstances = None,
+    idle_timeout: options.IdleTimeout = None,
+    memory: options.Memory = None,
+    gpu_memory: options.GpuMemory = None,
+    gpus: options.Gpus = None,
 ) -> None:
     """Push a Cog project: a new version of a model, built by the server, without Docker.
 
@@ -70,15 +59,18 @@ def push(
     from mainspring.cli.client import ask
 
     directory, model = _read_arguments(arguments)
-    options: dict[str, Any] = {
-        "description": description,
-        "min_instances": min_instances,
-        "max_instances": max_instances,
-    }
-    options |= {"idle_timeout": idle_timeout, "memory": memory, "gpu_memory": gpu_memory, "gpus": gpus}
+    settings = said(
+        description=description,
+        min_instances=min_instances,
+        max_instances=max_instances,
+        idle_timeout=idle_timeout,
+        memory=memory,
+        gpu_memory=gpu_memory,
+        gpus=gpus,
+    )
     if private is not None:
-        options["visibility"] = "private" if private else "public"
-    query = {name: str(value) for name, value in options.items() if value is not None}
+        settings["visibility"] = "private" if private else "public"
+    query = {name: str(value) for name, value in settings.items()}
     ask(lambda client: _push(client, Parcel(directory, model, query)))
 
 

@@ -16,45 +16,49 @@ if TYPE_CHECKING:
     from mainspring.settings import Settings
 
 
+Host = Annotated[
+    str | None, typer.Option(help="Address to listen on; 0.0.0.0 for every one. Default: 127.0.0.1.")
+]
+Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port for HTTP. Default: 8585.")]
+TlsPort = Annotated[int | None, typer.Option(min=0, max=65535, help="Port for HTTPS. Default: 8586.")]
+Data = Annotated[Path | None, typer.Option(metavar="DIR", help="Where everything is kept. Default: data.")]
+Config = Annotated[Path | None, typer.Option(metavar="FILE", help="A TOML file of settings.")]
+FirstAccount = Annotated[
+    str | None, typer.Option(help="The account that the first start makes. Default: mainspring.")
+]
+Durable = Annotated[
+    bool | None, typer.Option("--durable/--no-durable", help="Flush each commit: survive a power loss too.")
+]
+Isolate = Annotated[str | None, typer.Option(help="Confine models: auto, require or off. Default: auto.")]
+PrivateUrls = Annotated[
+    bool | None,
+    typer.Option("--private-urls/--public-urls", help="Let inputs name URLs of private addresses."),
+]
+LogLevel = Annotated[str | None, typer.Option(help="debug, info, warning or error. Default: info.")]
+Pushes = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--push",
+        metavar="DIR",
+        exists=True,
+        file_okay=False,
+        help="Push this project at start. Again for more.",
+    ),
+]
+
+
 def serve(
-    host: Annotated[
-        str | None, typer.Option(help="Address to listen on; 0.0.0.0 for every one. Default: 127.0.0.1.")
-    ] = None,
-    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port for HTTP. Default: 8585.")] = None,
-    tls_port: Annotated[
-        int | None, typer.Option(min=0, max=65535, help="Port for HTTPS. Default: 8586.")
-    ] = None,
-    data: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where everything is kept. Default: data.")
-    ] = None,
-    config: Annotated[Path | None, typer.Option(metavar="FILE", help="A TOML file of settings.")] = None,
-    account: Annotated[
-        str | None, typer.Option(help="The account that the first start makes. Default: mainspring.")
-    ] = None,
-    durable: Annotated[
-        bool | None,
-        typer.Option("--durable/--no-durable", help="Flush each commit: survive a power loss too."),
-    ] = None,
-    isolate: Annotated[
-        str | None, typer.Option(help="Confine models: auto, require or off. Default: auto.")
-    ] = None,
-    private_urls: Annotated[
-        bool | None,
-        typer.Option("--private-urls/--public-urls", help="Let inputs name URLs of private addresses."),
-    ] = None,
-    log_level: Annotated[
-        str | None, typer.Option(help="debug, info, warning or error. Default: info.")
-    ] = None,
-    push: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--push",
-            metavar="DIR",
-            exists=True,
-            file_okay=False,
-            help="Push this project at start. Again for more.",
-        ),
-    ] = None,
+    host: Host = None,
+    port: Port = None,
+    tls_port: TlsPort = None,
+    data: Data = None,
+    config: Config = None,
+    account: FirstAccount = None,
+    durable: Durable = None,
+    isolate: Isolate = None,
+    private_urls: PrivateUrls = None,
+    log_level: LogLevel = None,
+    push: Pushes = None,
 ) -> None:
     """Start the platform: its page, Replicate's API over HTTP and HTTPS, and the models.
 

@@ -1,0 +1,76 @@
+"""The ledger: every kind of record over one database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from mainspring.database import Database
+from mainspring.records.accounts import Accounts
+from mainspring.records.aliases import Aliases
+from mainspring.records.answers import Answers
+from mainspring.records.catalog import Catalog
+from mainspring.records.deliveries import Deliveries
+from mainspring.records.deployments import Deployments
+from mainspring.records.discovery import Discovery
+from mainspring.records.files import Files
+from mainspring.records.footprints import Footprints
+from mainspring.records.installed import Installations
+from mainspring.records.instances import Instances
+from mainspring.records.metering import Metering
+from mainspring.records.predictions import Predictions
+from mainspring.records.retention import Retention
+from mainspring.records.signing import Signing
+from mainspring.records.spending import Spending
+from mainspring.records.usage import UsageBook
+from mainspring.records.vault import Vault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """Who reads and writes what is in the database."""
+
+    accounts: Accounts
+    aliases: Aliases
+    answers: Answers
+    catalog: Catalog
+    deliveries: Deliveries
+    deployments: Deployments
+    discovery: Discovery
+    files: Files
+    footprints: Footprints
+    installed: Installations
+    instances: Instances
+    metering: Metering
+    predictions: Predictions
+    retention: Retention
+    signing: Signing
+    spending: Spending
+    usage: UsageBook
+
+    @classmethod
+    def over(cls, database: Database, vault: Vault) -> Ledger:
+        """The ledger in a database; the vault seals what nobody may read there."""
+        return cls(
+            accounts=Accounts(database),
+            aliases=Aliases(database),
+            answers=Answers(database),
+            catalog=Catalog(database),
+            deliveries=Deliveries(database),
+            deployments=Deployments(database),
+            discovery=Discovery(database),
+            files=Files(database),
+            footprints=Footprints(database),
+            installed=Installations(database),
+            instances=Instances(database),
+            metering=Metering(database),
+            predictions=Predictions(database),
+            retention=Retention(database),
+            signing=Signing(database, vault),
+            spending=Spending(database),
+            usage=UsageBook(database),
+        )
+
+    def records(self) -> dict[str, Any]:
+        """Each of them by its name."""
+        return {field.name: getattr(self, field.name) for field in fields(Ledger)}
