@@ -23,9 +23,11 @@ from mainspring.api import (
     collections,
     deployments,
     examples,
+    exposition,
     files,
     fleet,
     hardware,
+    health,
     metrics,
     models,
     outputs,
@@ -45,6 +47,7 @@ from mainspring.api.context import Context
 from mainspring.api.document import document
 from mainspring.api.limits import telling, told
 from mainspring.api.operation import Operation
+from mainspring.api.watching import ROUTE, Watched
 from mainspring.api.wire import problem, reply
 from mainspring.core.errors import ApiError, NotFound, Unavailable
 
@@ -53,7 +56,7 @@ _CREATE = re.compile(r"^/v1/(models|deployments)/(?P<owner>[^/]+)/(?P<name>[^/]+
 _APPENDED = re.compile(r"^/v1/+https?:/+[^/]+(/v1/.*)$")
 
 
-def create_app(ctx: Context, pages: Sequence[BaseRoute] = ()) -> ASGIApp:
+def create_app(ctx: Context | None, pages: Sequence[BaseRoute] = ()) -> ASGIApp:
     """The whole HTTP surface. pages: routes that are not the API's."""
     sections = [
         *predictions.operations,
@@ -84,7 +87,8 @@ def create_app(ctx: Context, pages: Sequence[BaseRoute] = ()) -> ASGIApp:
         routes=[
             *(operation.route() for operation in sections),
             *described.routes(),
-            Route("/health", _health),
+            *health.routes,
+            *exposition.routes,
             *outputs.root_routes,
             *pages,
         ],
@@ -98,7 +102,13 @@ def create_app(ctx: Context, pages: Sequence[BaseRoute] = ()) -> ASGIApp:
     app.router.redirect_slashes = False
     app.state.context = ctx
     app.state.document = described.document
-    return _OnePath(_Hot(app), sections, pages)
+    return _OnePath(_watched(ctx, app), sections, pages)
+
+
+def _watched(ctx: Context | None, app: Starlette) -> ASGIApp:
+    """Without a context, for those who only look at the routes, nothing is watched."""
+    hot = _Hot(app)
+    return Watched(hot, ctx.observed, ctx.tracer, app.routes) if ctx is not None else hot
 
 
 class _Description:
@@ -147,9 +157,11 @@ class _Hot:
 
     def _handler(self, scope: Scope) -> Callable[[Request], Awaitable[Response]] | None:
         if scope["path"] == "/v1/predictions":
+            scope[ROUTE] = "/v1/predictions"
             return predictions.create
         if found := _CREATE.match(scope["path"]):
             scope["path_params"] = found.groupdict()
+            scope[ROUTE] = f"/v1/{found[1]}/{{owner}}/{{name}}/predictions"
             return predictions.create_for_model if found[1] == "models" else deployments.create_prediction
         return None
 
@@ -188,10 +200,6 @@ class _OnePath:
             return False
         headers = Headers(scope=scope)
         return "text/html" in headers.get("accept", "") and "authorization" not in headers
-
-
-async def _health(request: Request) -> Response:
-    return reply({"status": "ok"})
 
 
 async def _told(request: Request, error: Exception) -> Response:

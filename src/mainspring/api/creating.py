@@ -18,6 +18,7 @@ from mainspring.api.context import Context, context, token_of
 from mainspring.api.repeating import Note, once
 from mainspring.api.session import made_by
 from mainspring.api.spending import admission, priced, refuse_spending
+from mainspring.api.watching import trace_of
 from mainspring.api.wire import base_url, encoded, reply
 from mainspring.core.durations import keep_s, parse_duration
 from mainspring.core.egress import RefusedTarget, check_webhook
@@ -34,6 +35,7 @@ from mainspring.core.ids import new_id, rfc3339
 from mainspring.core.prediction import Prediction, Status
 from mainspring.core.queue import Queue
 from mainspring.core.shapes import EVENTS, KeyHeaders
+from mainspring.core.trace import Trace
 from mainspring.records.accounts import Account
 from mainspring.records.catalog import Model, Version
 from mainspring.records.rendering import address
@@ -163,11 +165,17 @@ async def _create(request: Request, order: Order, note: Note) -> Prediction:
         destination=order.destination,
         keep_s=_keep_s(ctx, order, model, made_by(request)) if kind == "prediction" else None,
         token=token_of(request),
+        trace=_life(trace_of(request), prediction_id),
     )
     prediction = await priced(ctx, prediction)
     # A caller that goes away must not leave a claimed row that nobody runs.
     await asyncio.shield(asyncio.create_task(_enqueue(ctx, prediction, note)))
     return prediction
+
+
+def _life(trace: Trace | None, prediction_id: str) -> str | None:
+    """The span of a prediction's life, under that of the request that made it."""
+    return str(trace.below("prediction", prediction_id)) if trace is not None else None
 
 
 async def _enqueue(ctx: Context, prediction: Prediction, note: Note) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 
 class Histogram:
-    """counts: how many values are at most each bound and above the one before, the last beyond all; total: their sum."""
+    """counts: of values up to each bound and above the one before, the last beyond all; total: their sum."""
 
     __slots__ = ("bounds", "counts", "total")
 

@@ -12,8 +12,8 @@ _FAILING = 3
 class Vital:
     """One loop. Times are monotonic seconds.
 
-    began_at: of the round under way, None between rounds; done_at: of the last round that went well. failures: in a row;
-    failed: in all; fault: what the last failure was. ended: it goes round no more.
+    began_at: of the round under way, None between rounds; done_at: of the last round that went well. failures: in a
+    row; failed: in all; fault: what the last failure was. ended: it goes round no more.
     """
 
     name: str

@@ -10,6 +10,7 @@ from mainspring.records.accounts import Accounts
 from mainspring.records.aliases import Aliases
 from mainspring.records.answers import Answers
 from mainspring.records.catalog import Catalog
+from mainspring.records.counted import Counted
 from mainspring.records.deliveries import Deliveries
 from mainspring.records.deployments import Deployments
 from mainspring.records.discovery import Discovery
@@ -34,6 +35,7 @@ class Ledger:
     aliases: Aliases
     answers: Answers
     catalog: Catalog
+    counted: Counted
     deliveries: Deliveries
     deployments: Deployments
     discovery: Discovery
@@ -56,6 +58,7 @@ class Ledger:
             aliases=Aliases(database),
             answers=Answers(database),
             catalog=Catalog(database),
+            counted=Counted(database),
             deliveries=Deliveries(database),
             deployments=Deployments(database),
             discovery=Discovery(database),

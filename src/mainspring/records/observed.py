@@ -13,8 +13,9 @@ LAG_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 15, 60, 300, 1800, 7200
 class Observed:
     """Counters that begin at zero with the process.
 
-    boots: seconds to become ready, by (model, deployment); failed_boots: by the same. webhook_lag: seconds from an event to the
-    answer that took it, by event; webhook_tries: by (event, what became of it). replies: by (method, status).
+    boots: seconds to become ready, by (model, deployment); failed_boots: by the same. webhook_lag: seconds from an
+    event to the answer that took it, by event; webhook_tries: by (event, what became of it). replies: by (method,
+    status).
     """
 
     def __init__(self) -> None:

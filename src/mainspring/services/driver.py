@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 
 import msgspec
+from structlog.contextvars import bind_contextvars
 
 from mainspring.bundle import training_view
 from mainspring.cogclient import CogClient
@@ -30,6 +31,7 @@ _LOOK_AGAIN_S = 0.5
 _QUIET_S = 1.0
 _MANY_LEAVINGS = 5_000
 _POLL_S = (0.005, 0.02, 0.1)
+_TOLD = 500
 _Leavings = tuple[str, list[Path]]
 
 
@@ -65,6 +67,7 @@ class Driver:
 
     async def drive(self) -> None:
         """From the row to the end of the process."""
+        bind_contextvars(instance=self.id, model=self._row.model)
         try:
             version = await self._version()
             await self._launch(version)
@@ -73,6 +76,8 @@ class Driver:
             await self._work(self._on)
         except (SetupFailed, LaunchError) as error:
             self.reason = self._fault = str(error)
+            self._desk.observed.boot_failed(self._row.model, self._row.deployment)
+            log.warning("the instance did not get ready", extra={"reason": str(error)[:_TOLD]})
             await self._fail_waiting(str(error))
         finally:
             await self._abandon()
@@ -199,7 +204,10 @@ class Driver:
                 )
             await asyncio.sleep(_POLL_S[0] if waited < 1 else _POLL_S[1] if waited < 10 else _POLL_S[2])
         now = rfc3339(self._desk.now())
-        self._desk.feed.history.booted(self._row.queue, self._boot.ready(now))
+        took = self._boot.ready(now)
+        self._desk.feed.history.booted(self._row.queue, took)
+        self._desk.observed.booted(self._row.model, self._row.deployment, took)
+        log.info("the instance is ready after %.3f s", took)
         await self._desk.instances.ready(self.id, self._setup_logs(), now, self._boot.text())
         self._desk.hints.hint("scale")
 
@@ -288,7 +296,7 @@ class Driver:
         except InstanceLost as error:
             self.reason, self._gone = str(error), True
         except Exception:
-            log.exception("prediction %s", attempt.prediction.id)
+            log.exception("the platform failed", extra={"prediction": attempt.prediction.id})
             self.reason, self._gone = "The platform failed to drive the model.", True
         finally:
             self._attempts.pop(attempt.prediction.id, None)
