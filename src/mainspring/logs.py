@@ -12,7 +12,17 @@ from structlog.typing import EventDict, Processor
 
 from mainspring.core.errors import MainspringError
 
-_CHATTY = ("uvicorn", "uvicorn.error", "asyncio", "aiohttp", "urllib3", "opentelemetry", "markdown_it")
+_CHATTY = (
+    "uvicorn",
+    "uvicorn.error",
+    "asyncio",
+    "aiohttp",
+    "httpx",
+    "httpcore",
+    "urllib3",
+    "opentelemetry",
+    "markdown_it",
+)
 # Tokens, signing secrets, codes and capabilities in URLs, passwords in URLs, and headers that carry any of them.
 _SECRETS = re.compile(
     r"\bms_[A-Za-z0-9]{8,}|\bwhsec_[A-Za-z0-9+/=]{8,}|\bhf_[A-Za-z0-9]{8,}|\br8_[A-Za-z0-9]{8,}"

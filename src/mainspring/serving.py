@@ -70,13 +70,13 @@ async def _serve(settings: Settings, chosen: str | None, announce: Callable[[Ann
     token = await platform.first_token(chosen)
     await platform.start()
     listening = serving_on(platform.app(), certificates.cert_file, certificates.key_file)
+    platform.health.listeners = lambda: dict(zip(("HTTP", "HTTPS"), map(_hears, listening), strict=True))
     serving = [
         asyncio.create_task(server.serve(sockets=[sock, *also_ipv6(sock)]))
         for server, sock in zip(listening, sockets, strict=True)
     ]
     while not all(server.started for server in listening) and not any(task.done() for task in serving):
         await asyncio.sleep(0.005)
-    platform.health.listeners = lambda: dict(zip(("HTTP", "HTTPS"), map(_hears, listening), strict=True))
     note_ports(settings.data, *(sock.getsockname()[1] for sock in sockets))
     gc.collect()
     gc.freeze()

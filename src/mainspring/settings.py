@@ -125,7 +125,7 @@ class Settings:
         default="",
         repr=False,
         metadata={
-            "doc": "Token that may read `/metrics` and the details of `/ready`, beside the operator's; and nothing else."
+            "doc": "Token that may read `/metrics` and the details of `/ready`, like the operator's, and nothing else."
         },
     )
     min_free: int = _doc(

@@ -127,11 +127,11 @@ Open = Callable[..., Awaitable[House]]
 async def open_house(tmp_path: Path) -> AsyncIterator[Open]:
     opened: list[House] = []
 
-    async def open_one(*, hints: bool = True, make: Any = None, **settings: Any) -> House:
+    async def open_one(*, hints: bool = True, make: Any = None, tracer: Any = None, **settings: Any) -> House:
         launcher = FakeLauncher(tmp_path / "instances", make)
         given = Settings(data=tmp_path, account="me", **{"cancel_grace_s": 0.2, "call_limit": 0, **settings})
         clock = Clock()
-        platform = Platform(given, launcher=launcher, hints=Hints(enabled=hints), now=clock)
+        platform = Platform(given, launcher=launcher, hints=Hints(enabled=hints), now=clock, tracer=tracer)
         await platform.first_token(TOKEN)
         await platform.start()
         house = House(platform, launcher, clock)

@@ -47,7 +47,7 @@ from mainspring.api.context import Context
 from mainspring.api.document import document
 from mainspring.api.limits import telling, told
 from mainspring.api.operation import Operation
-from mainspring.api.watching import ROUTE, Watched
+from mainspring.api.watching import ROUTE, Watched, about
 from mainspring.api.wire import problem, reply
 from mainspring.core.errors import ApiError, NotFound, Unavailable
 
@@ -229,10 +229,10 @@ def _methods(request: Request) -> list[str]:
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:
-    log.error("ledger: %s", error)
+    log.error("the ledger can't be used: %s", error, extra=about(request))
     return problem(Unavailable())
 
 
 async def _broken(request: Request, error: Exception) -> Response:
-    log.error("%s %s", request.method, request.url.path, exc_info=error)
+    log.error("%s %s failed", request.method, request.url.path, exc_info=error, extra=about(request))
     return problem(ApiError("Something went wrong on the server; its log says more."))

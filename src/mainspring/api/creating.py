@@ -18,7 +18,7 @@ from mainspring.api.context import Context, context, token_of
 from mainspring.api.repeating import Note, once
 from mainspring.api.session import made_by
 from mainspring.api.spending import admission, priced, refuse_spending
-from mainspring.api.watching import trace_of
+from mainspring.api.watching import is_about, trace_of
 from mainspring.api.wire import base_url, encoded, reply
 from mainspring.core.durations import keep_s, parse_duration
 from mainspring.core.egress import RefusedTarget, check_webhook
@@ -138,6 +138,7 @@ async def _create(request: Request, order: Order, note: Note) -> Prediction:
     values = schema.validate({} if body.input is None else body.input)
     now = ctx.now()
     prediction_id = new_id(now)
+    is_about(request, prediction_id)
     queue = str(order.queue if kind == "prediction" else replace(order.queue, training=prediction_id))
     if ctx.feed.waiting(queue) >= ctx.settings.max_queue:
         raise Throttled(f"Request was throttled. The queue of {version.model} is full.", retry_after=5)

@@ -20,10 +20,22 @@ from mainspring.records.observed import Observed
 from mainspring.tracing import Call, Tracer
 
 log = logging.getLogger(__name__)
-_TRACE = "mainspring.trace"
+_TRACE, _ABOUT = "mainspring.trace", "mainspring.about"
 ROUTE = "mainspring.route"
 _GIVEN_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY"})
+
+
+def is_about(request: Request, prediction_id: str) -> None:
+    """The request has to do with this prediction, though its path does not say so."""
+    request.scope.get(_ABOUT, {})["prediction"] = prediction_id
+
+
+def about(request: Request) -> dict[str, str]:
+    """What a line of the log about the request says beside the text."""
+    made: dict[str, str] = request.scope.get(_ABOUT, {})
+    asked = request.path_params.get("prediction_id")
+    return {"prediction": asked} | made if asked else dict(made)
 
 
 def trace_of(request: Request) -> Trace | None:
@@ -55,7 +67,8 @@ class Watched:
         request_id = _given_id(scope) or b"%s-%d" % (self._prefix.encode(), next(self._numbers))
         bind_contextvars(request=request_id.decode())
         call = self._begin(scope) if self._tracer is not None else None
-        began, status = perf_counter(), 499
+        began, status, told = perf_counter(), 499, dict[str, str]()
+        scope[_ABOUT] = told
 
         async def send_watched(message: Message) -> None:
             nonlocal status
@@ -73,12 +86,13 @@ class Watched:
             method = scope["method"] if scope["method"] in _METHODS else "other"
             self._observed.replies[(method, status)] += 1
             route = scope.get(ROUTE) or self._paths.get(scope.get("endpoint"), "")
-            about = _about(scope)
+            if "prediction_id" in (found := scope.get("path_params") or {}):
+                told["prediction"] = found["prediction_id"]
             if log.isEnabledFor(logging.DEBUG):
                 facts = {"method": method, "route": route, "status": status, "ms": _since_ms(began)}
-                log.debug("request", extra=facts | about)
+                log.debug("request", extra=facts | told)
             if call is not None:
-                _end(call, method, route, status, about)
+                _end(call, method, route, status, told)
 
     def _begin(self, scope: Scope) -> Call:
         assert self._tracer is not None
@@ -94,11 +108,6 @@ def _given_id(scope: Scope) -> bytes | None:
         if name == b"x-request-id":
             return bytes(value) if _GIVEN_ID.fullmatch(value) else None
     return None
-
-
-def _about(scope: Scope) -> dict[str, str]:
-    found: Mapping[str, str] = scope.get("path_params") or {}
-    return {"prediction": found["prediction_id"]} if "prediction_id" in found else {}
 
 
 def _end(call: Call, method: str, route: str, status: int, about: Mapping[str, str]) -> None:

@@ -14,7 +14,7 @@ from structlog.contextvars import bind_contextvars
 
 from mainspring.bundle import training_view
 from mainspring.cogclient import CogClient
-from mainspring.core.errors import InstanceLost, LaunchError, MainspringError
+from mainspring.core.errors import InstanceLost, LaunchError
 from mainspring.core.ids import rfc3339
 from mainspring.core.prediction import Prediction
 from mainspring.core.queue import Queue
@@ -24,19 +24,14 @@ from mainspring.launchers import Launched, LaunchSpec
 from mainspring.records.catalog import Version
 from mainspring.records.instances import Instance
 from mainspring.services.attempt import Attempt, Desk, Stage
-from mainspring.services.moments import ANSWERING, ENVIRONMENT, STARTED, Boot
+from mainspring.services.moments import ANSWERING, ENVIRONMENT, STARTED, Boot, SetupFailed
 
 log = logging.getLogger(__name__)
 _LOOK_AGAIN_S = 0.5
 _QUIET_S = 1.0
 _MANY_LEAVINGS = 5_000
 _POLL_S = (0.005, 0.02, 0.1)
-_TOLD = 500
 _Leavings = tuple[str, list[Path]]
-
-
-class SetupFailed(MainspringError):
-    """The model's setup failed."""
 
 
 class Driver:
@@ -77,7 +72,7 @@ class Driver:
         except (SetupFailed, LaunchError) as error:
             self.reason = self._fault = str(error)
             self._desk.observed.boot_failed(self._row.model, self._row.deployment)
-            log.warning("the instance did not get ready", extra={"reason": str(error)[:_TOLD]})
+            log.warning("the instance did not get ready", extra={"reason": str(error).partition("\n")[0]})
             await self._fail_waiting(str(error))
         finally:
             await self._abandon()

@@ -7,9 +7,14 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from mainspring.core.errors import MainspringError
 from mainspring.core.ids import parse_time, rfc3339
 from mainspring.core.prediction import Prediction
 from mainspring.records.instances import Instance
+
+
+class SetupFailed(MainspringError):
+    """The model's setup failed."""
 
 
 class Boot:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections.abc import Mapping
 from datetime import datetime
 from importlib.metadata import entry_points
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
 
 log = logging.getLogger(__name__)
+_LAST_SPANS_S = 2.0
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 _PROTOCOLS = {"http/protobuf": "otlp_proto_http", "grpc": "otlp_proto_grpc"}
 
@@ -38,7 +40,7 @@ def tracer_from(environ: Mapping[str, str] = os.environ) -> Tracer | None:
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
     ids = _ids()
-    resource = Resource({"service.version": __version__, **_named(environ)}).merge(Resource.create())
+    resource = Resource.create({"service.version": __version__, **_named(environ)})
     provider = TracerProvider(resource=resource, id_generator=ids, shutdown_on_exit=False)
     for name in chosen or ["otlp"]:
         provider.add_span_processor(BatchSpanProcessor(_exporter(name, environ)))
@@ -130,8 +132,10 @@ class _Otel:
         made.end(_nanoseconds(max(span.begin, span.end)))
 
     def close(self) -> None:
-        """Send what is left."""
-        self._provider.shutdown()
+        """Send what is left; a collector that does not answer holds up nobody for long."""
+        closing = threading.Thread(target=self._provider.shutdown, name="traces-close", daemon=True)
+        closing.start()
+        closing.join(_LAST_SPANS_S)
 
     def _above(self, trace: Trace) -> Any:
         api = self._api
