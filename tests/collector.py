@@ -32,11 +32,12 @@ class Told:
 
 @dataclass
 class Collector:
-    """url: for OTEL_EXPORTER_OTLP_ENDPOINT. headers: of the newest export."""
+    """url: for OTEL_EXPORTER_OTLP_ENDPOINT. headers: of the newest export. hooks: headers of what came to url/hook."""
 
     url: str = ""
     spans: list[Told] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)
+    hooks: list[dict[str, str]] = field(default_factory=list)
 
     def named(self, name: str) -> list[Told]:
         return [span for span in list(self.spans) if span.name == name]
@@ -84,10 +85,13 @@ def collecting() -> Iterator[Collector]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
-            collector.headers = {k.lower(): v for k, v in self.headers.items()}
-            zipped = self.headers.get("content-encoding") == "gzip"
-            assert self.path == "/v1/traces"
-            collector.take(gzip.decompress(body) if zipped else body)
+            headers = {k.lower(): v for k, v in self.headers.items()}
+            if self.path == "/v1/traces":
+                collector.headers = headers
+                zipped = headers.get("content-encoding") == "gzip"
+                collector.take(gzip.decompress(body) if zipped else body)
+            else:
+                collector.hooks.append(headers)
             self.send_response(200)
             self.send_header("content-type", "application/x-protobuf")
             self.send_header("content-length", "0")

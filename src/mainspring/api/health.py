@@ -5,6 +5,7 @@ Everybody is told which part is well; why one is not, only the operator.
 
 from __future__ import annotations
 
+import sqlite3
 from typing import Literal
 
 import msgspec
@@ -59,7 +60,7 @@ async def _operates(request: Request) -> bool:
         return False
     try:
         await sees_metrics(request)
-    except ApiError:
+    except (ApiError, sqlite3.Error):
         return False
     return True
 
