@@ -100,6 +100,7 @@ async def open_house(root: Path, settings: Settings, *, fresh: bool = True) -> A
         database=database, objects=objects, launcher=None, feed=feed, min_free=0, clock=lambda: passed[0]
     )
     health.phase = "running"
+    compare = settings.compare_prices
     context = Context(
         **ledger.records(),
         settings=settings,
@@ -121,9 +122,7 @@ async def open_house(root: Path, settings: Settings, *, fresh: bool = True) -> A
             now=now,
         ),
         limits=Limits(settings.create_limit, settings.call_limit, lambda: passed[0]),
-        renderer=Renderer(
-            vault, ledger.catalog, feed, ledger.predictions, ledger.usage, compare=settings.compare_prices
-        ),
+        renderer=Renderer(vault, ledger.catalog, feed, ledger.predictions, ledger.usage, compare=compare),
         egress=Egress.naming(settings.webhook_hosts),
         observed=Observed(),
         health=health,

@@ -12,13 +12,16 @@ import pytest
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
+from mainspring.api import exposition
 from mainspring.core.hardware import default_hardware
+from mainspring.launchers import LaunchSpec
 from mainspring.testing import FakeCog, Run
 from mainspring.tracing.otel import tracer_from
 from tests.collector import Collector, Told, collecting
-from tests.services.conftest import House, Open, eventually
+from tests.services.conftest import INPUT, House, Open, eventually
 from tests.services.receiver import Receiver
 
+FILE = {"components": {"schemas": {"Input": INPUT, "Output": {"type": "string", "format": "uri"}}}}
 PRICED = {"cpu": replace(default_hardware()["cpu"], price_per_second=Decimal("3600"))}
 
 
@@ -144,6 +147,20 @@ async def test_only_who_may_reads_the_figures(open_house: Open) -> None:
         assert reply.status_code == 401
 
 
+async def test_counts_are_not_told_before_the_ledger_was_read_to_its_end(
+    open_house: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = await open_house()
+    await house.create(await house.add_model(), wait=True)
+    monkeypatch.setattr(exposition, "_PATIENCE_S", 0.0)
+    assert "mainspring_predictions_total" not in await figures(house)
+
+    async def told() -> bool:
+        return "mainspring_predictions_total" in await figures(house)
+
+    await eventually(told)
+
+
 async def test_openmetrics_is_spoken_to_who_asks_for_it(open_house: Open) -> None:
     house = await open_house()
     await house.create(await house.add_model(), wait=True)
@@ -203,13 +220,32 @@ async def test_one_trace_leads_from_the_request_through_the_boot_to_the_webhook(
     assert collector.headers["x-tenant"] == "me"
 
 
-async def test_an_error_is_marked_and_an_upload_is_a_span(open_house: Open, collector: Collector) -> None:
+async def test_an_error_is_marked_and_stays_here(open_house: Open, collector: Collector) -> None:
     house = await open_house(make=lambda spec: FakeCog(moody), tracer=tracer_from())
     model = await house.add_model()
     await run(house, model, "fail")
     found = await asyncio.to_thread(collector.until, lambda: collector.named(f"prediction {model}"))
     assert [span.status for span in found] == [2]
-    assert "as you wish" not in str(found)
+    assert "as you wish" not in str(collector.spans)
+
+
+async def test_files_that_are_stored_are_a_phase_after_the_run(open_house: Open, collector: Collector) -> None:
+    opened: list[House] = []
+
+    def make(spec: LaunchSpec) -> FakeCog:
+        async def paint(run: Run) -> object:
+            folder = opened[0].launcher.root / spec.instance_id / "outbox" / "a1"
+            folder.mkdir()
+            (folder / "x.txt").write_text("painted")
+            return "mainspring-output://a1/x.txt"
+
+        return FakeCog(paint)
+
+    opened.append(await open_house(make=make, tracer=tracer_from()))
+    await opened[0].create(await opened[0].add_model(openapi=FILE), wait=True)
+    spans = await asyncio.to_thread(collector.until, lambda: _all(collector, ["run", "upload"]))
+    assert spans["upload"].begin == spans["run"].end
+    assert spans["upload"].parent == spans["run"].parent
 
 
 async def test_who_is_not_sampled_is_not_told_but_the_model_knows(

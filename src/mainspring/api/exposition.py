@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 Samples = Mapping[Any, float | Histogram]
 Told = dict[str, Samples]
 Labels = tuple[str, ...]
+_PATIENCE_S = 4.0
 _STATES = ("booting", "ready", "stopping")
 
 
@@ -54,7 +55,7 @@ async def sees_metrics(request: Request) -> None:
 
 async def collect(ctx: Context) -> list[Metric]:
     """Every family, with its samples."""
-    await ctx.counted.look()
+    await ctx.counted.look(_PATIENCE_S)
     census, now = await take_census(ctx), ctx.now()
     found: Told = {
         **_of_predictions(ctx),
@@ -70,11 +71,14 @@ async def collect(ctx: Context) -> list[Metric]:
 
 def _of_predictions(ctx: Context) -> Told:
     counted = ctx.counted
+    if not counted.whole:
+        # Half of them now would look like a burst of the other half later.
+        return {family.name: {} for family in FAMILIES if family.kept}
     return {
         "mainspring_predictions": dict(counted.ended),
         "mainspring_queue_wait_seconds": dict(counted.waited),
         "mainspring_run_seconds": dict(counted.ran),
-        "mainspring_instance_seconds": {key: us / 1e6 for key, us in counted.seconds.items()},
+        "mainspring_instance_seconds": {key: us / 1e6 for key, us in counted.instances.items()},
         "mainspring_spend_dollars": {key: amount / 1e6 for key, amount in counted.spent.items()},
         "mainspring_account_spend_dollars": {
             (who,): amount / 1e6 for who, amount in counted.spent_by.items()
