@@ -13,10 +13,11 @@ import pytest
 
 from mainspring.core.ids import rfc3339
 from mainspring.database.hints import Hints
+from mainspring.launchers import LaunchSpec
 from mainspring.platform import Platform
 from mainspring.records.catalog import Model, Version
 from mainspring.settings import Settings
-from mainspring.testing import FakeCog, FakeLauncher
+from mainspring.testing import FakeCog, FakeLauncher, Run
 
 TOKEN = "ms_0123456789abcdefghijklmnopqrstuvwxyzA"
 INPUT = {
@@ -34,6 +35,9 @@ PIECES = {
     "x-cog-array-display": "concatenate",
 }
 STREAM = {"components": {"schemas": {"Input": INPUT, "Output": PIECES}}}
+
+
+FILE = {"components": {"schemas": {"Input": INPUT, "Output": {"type": "string", "format": "uri"}}}}
 
 
 class Clock:
@@ -110,6 +114,21 @@ def gated(gate: asyncio.Event) -> FakeCog:
     cog = FakeCog()
     cog.gate = gate
     return cog
+
+
+def painting(houses: list[House]) -> Callable[[LaunchSpec], FakeCog]:
+    """Models that put out a file; houses: the one that they are for, once it is there."""
+
+    def make(spec: LaunchSpec) -> FakeCog:
+        async def paint(run: Run) -> object:
+            folder = houses[0].launcher.root / spec.instance_id / "outbox" / "a1"
+            folder.mkdir()
+            (folder / "x.txt").write_text("painted")
+            return "mainspring-output://a1/x.txt"
+
+        return FakeCog(paint)
+
+    return make
 
 
 async def eventually(look: Callable[[], Awaitable[Any]], limit_s: float = 10) -> Any:

@@ -14,14 +14,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from mainspring.api import exposition
 from mainspring.core.hardware import default_hardware
-from mainspring.launchers import LaunchSpec
 from mainspring.testing import FakeCog, Run
 from mainspring.tracing.otel import tracer_from
 from tests.collector import Collector, Told, collecting
-from tests.services.conftest import INPUT, House, Open, eventually
+from tests.services.conftest import FILE, House, Open, eventually, painting
 from tests.services.receiver import Receiver
 
-FILE = {"components": {"schemas": {"Input": INPUT, "Output": {"type": "string", "format": "uri"}}}}
 PRICED = {"cpu": replace(default_hardware()["cpu"], price_per_second=Decimal("3600"))}
 
 
@@ -152,8 +150,18 @@ async def test_counts_are_not_told_before_the_ledger_was_read_to_its_end(
 ) -> None:
     house = await open_house()
     await house.create(await house.add_model(), wait=True)
+    counted, gate = house.platform.ledger.counted, asyncio.Event()
+    count = counted._catch_up
+
+    async def slow() -> None:
+        await gate.wait()
+        await count()
+
     monkeypatch.setattr(exposition, "_PATIENCE_S", 0.0)
+    monkeypatch.setattr(counted, "_catch_up", slow)
     assert "mainspring_predictions_total" not in await figures(house)
+
+    gate.set()
 
     async def told() -> bool:
         return "mainspring_predictions_total" in await figures(house)
@@ -229,19 +237,11 @@ async def test_an_error_is_marked_and_stays_here(open_house: Open, collector: Co
     assert "as you wish" not in str(collector.spans)
 
 
-async def test_files_that_are_stored_are_a_phase_after_the_run(open_house: Open, collector: Collector) -> None:
+async def test_files_that_are_stored_are_a_phase_after_the_run(
+    open_house: Open, collector: Collector
+) -> None:
     opened: list[House] = []
-
-    def make(spec: LaunchSpec) -> FakeCog:
-        async def paint(run: Run) -> object:
-            folder = opened[0].launcher.root / spec.instance_id / "outbox" / "a1"
-            folder.mkdir()
-            (folder / "x.txt").write_text("painted")
-            return "mainspring-output://a1/x.txt"
-
-        return FakeCog(paint)
-
-    opened.append(await open_house(make=make, tracer=tracer_from()))
+    opened.append(await open_house(make=painting(opened), tracer=tracer_from()))
     await opened[0].create(await opened[0].add_model(openapi=FILE), wait=True)
     spans = await asyncio.to_thread(collector.until, lambda: _all(collector, ["run", "upload"]))
     assert spans["upload"].begin == spans["run"].end

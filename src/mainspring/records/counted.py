@@ -57,8 +57,8 @@ DEAD = "SELECT count(*) AS dead FROM deliveries WHERE state = 'dead'"
 class Counted:
     """ended: predictions and trainings by (model, kind, status). waited, ran: seconds by (model, kind).
 
-    instances: microseconds of their time by (model, hardware, part). spent: micro-dollars by (model, hardware), spent_by:
-    by account. whole: whether the ledger has been read to its end once, so that it all counts.
+    instances: microseconds of their time by (model, hardware, part). spent: micro-dollars by (model, hardware),
+    spent_by: by account. whole: whether the ledger has been read to its end once, so that it all counts.
     """
 
     def __init__(self, database: Database) -> None:

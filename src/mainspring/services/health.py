@@ -111,7 +111,13 @@ async def _tried(look: Callable[[], Awaitable[Part]]) -> Part:
 def _fares(vital: Vital, now: float) -> str:
     if vital.ended:
         return "ended"
-    last = f"last round {max(0.0, now - vital.done_at):.1f} s ago" if vital.done_at is not None else "no round yet"
-    under_way = f", one under way for {max(0.0, now - vital.began_at):.1f} s" if vital.began_at is not None else ""
+    last = (
+        f"last round {max(0.0, now - vital.done_at):.1f} s ago"
+        if vital.done_at is not None
+        else "no round yet"
+    )
+    under_way = (
+        f", one under way for {max(0.0, now - vital.began_at):.1f} s" if vital.began_at is not None else ""
+    )
     failures = f", {vital.failures} failures in a row: {vital.fault}" if vital.failures else ""
     return f"{last}{under_way}{failures}"
