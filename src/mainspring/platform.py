@@ -148,6 +148,7 @@ class Platform:
         """Clear up after an earlier process, then begin every loop."""
         await self.director.recover()
         await self.builder.sweep()
+        await self.installer.sweep()
         await put_collections(self.ledger.discovery.collections, self.settings.collections, self.now())
         await self.weights.clear_up()
         for loop in (
@@ -205,6 +206,7 @@ class Platform:
             settings=self.settings,
             builder=self.builder,
             accounts=self.ledger.accounts,
+            members=self.ledger.members,
             catalog=self.ledger.catalog,
             aliases=self.ledger.aliases,
             installed=self.ledger.installed,
@@ -270,6 +272,8 @@ class Platform:
             feed=self.feed,
             accounts=self.ledger.accounts,
             answers=self.ledger.answers,
+            audit=self.ledger.audit,
+            audit_retention_s=self.settings.audit_retention_s,
             predictions=self.ledger.predictions,
             instances=self.ledger.instances,
             files=self.ledger.files,

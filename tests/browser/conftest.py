@@ -20,7 +20,9 @@ CHROMIUM = shutil.which("chromium")
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     root = tmp_path_factory.mktemp("pages")
-    running = Server(root / "data", private_urls=True, webhook_hosts="127.0.0.1", deployment_rest_s=0).start()
+    running = Server(
+        root / "data", private_urls=True, webhook_hosts="127.0.0.1", deployment_rest_s=0, gpus="2x24"
+    ).start()
     for directory in (
         HERE / "models" / "every-widget",
         HERE / "models" / "maker",

@@ -156,7 +156,7 @@ def test_a_training_becomes_a_version(page: Page) -> None:
     page.get_by_label("epochs", exact=True).fill("1")
     page.get_by_role("button", name="Train").click()
     expect(page.locator(".result .state[data-state=succeeded]")).to_be_visible(timeout=SLOW_MS)
-    expect(page.locator("[data-rows] tr")).to_have_count(1)
+    expect(page.locator("[data-rows] tr", has_text="mainspring/writer")).to_have_count(1)
     page.get_by_role("link", name="Try the new version").click()
     page.wait_for_url("**/mainspring/writer/versions/*")
 

@@ -65,10 +65,10 @@ async def test_secrets_stay_out_of_it_whatever_happens(open_house: Open, written
 async def _break_something(house: House) -> None:
     """A fault whose message repeats what it was given."""
 
-    async def broken(token: str) -> None:
+    async def broken(token: str, _now: object) -> None:
         raise RuntimeError(f"no such token: {token}, at http://u:{SECRET}@host/?code=abcdef")
 
-    house.platform.ledger.accounts.known = broken  # type: ignore[assignment,method-assign]
+    house.platform.ledger.accounts.caller = broken  # type: ignore[assignment,method-assign]
     with pytest.raises(RuntimeError):
         await house.http.get("/account")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import sqlite3
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.applications import Starlette
@@ -18,7 +18,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mainspring.api import (
     account,
+    accounts,
     aliases,
+    audit,
     catalog,
     collections,
     deployments,
@@ -30,6 +32,7 @@ from mainspring.api import (
     health,
     metrics,
     models,
+    organizations,
     outputs,
     predictions,
     push,
@@ -43,6 +46,7 @@ from mainspring.api import (
     versions,
     webhooks,
 )
+from mainspring.api.auditing import ending, refused
 from mainspring.api.context import Context
 from mainspring.api.document import document
 from mainspring.api.limits import telling, told
@@ -50,15 +54,16 @@ from mainspring.api.operation import Operation
 from mainspring.api.watching import ROUTE, Watched, about
 from mainspring.api.wire import problem, reply
 from mainspring.core.errors import ApiError, NotFound, Unavailable
+from mainspring.records.audit import CREATES
 
 log = logging.getLogger(__name__)
 _CREATE = re.compile(r"^/v1/(models|deployments)/(?P<owner>[^/]+)/(?P<name>[^/]+)/predictions$")
 _APPENDED = re.compile(r"^/v1/+https?:/+[^/]+(/v1/.*)$")
 
 
-def create_app(ctx: Context | None, pages: Sequence[BaseRoute] = ()) -> ASGIApp:
-    """The whole HTTP surface. pages: routes that are not the API's."""
-    sections = [
+def operations() -> list[Operation]:
+    """All of the API, section by section; what comes first is tried first."""
+    return [
         *predictions.operations,
         *trainings.operations,
         *streams.operations,
@@ -75,6 +80,9 @@ def create_app(ctx: Context | None, pages: Sequence[BaseRoute] = ()) -> ASGIApp:
         *hardware.operations,
         *fleet.operations,
         *tokens.operations,
+        *accounts.operations,
+        *organizations.operations,
+        *audit.operations,
         *push.operations,
         *webhooks.operations,
         *catalog.operations,
@@ -82,6 +90,11 @@ def create_app(ctx: Context | None, pages: Sequence[BaseRoute] = ()) -> ASGIApp:
         *usage.operations,
         *spending.operations,
     ]
+
+
+def create_app(ctx: Context | None, pages: Sequence[BaseRoute] = ()) -> ASGIApp:
+    """The whole HTTP surface. pages: routes that are not the API's. ctx: None only for who looks at the routes."""
+    sections = operations()
     described = _Description(sections)
     app = Starlette(
         routes=[
@@ -102,13 +115,9 @@ def create_app(ctx: Context | None, pages: Sequence[BaseRoute] = ()) -> ASGIApp:
     app.router.redirect_slashes = False
     app.state.context = ctx
     app.state.document = described.document
-    return _OnePath(_watched(ctx, app), sections, pages)
-
-
-def _watched(ctx: Context | None, app: Starlette) -> ASGIApp:
-    """Without a context, for those who only look at the routes, nothing is watched."""
-    hot = _Hot(app)
-    return Watched(hot, ctx.observed, ctx.tracer, app.routes) if ctx is not None else hot
+    hot = _Hot(app, sections)
+    watched = Watched(hot, ctx.observed, ctx.tracer, app.routes) if ctx is not None else hot
+    return _OnePath(watched, sections, pages)
 
 
 class _Description:
@@ -135,17 +144,19 @@ class _Description:
 class _Hot:
     """Takes creates past Starlette's routing and middleware, which cost as much as the rest of such a request."""
 
-    def __init__(self, app: Starlette) -> None:
+    def __init__(self, app: Starlette, operations: Sequence[Operation]) -> None:
         self._app = app
+        self._operations = {operation.id: operation for operation in operations if operation.id in CREATES}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        handler = self._handler(scope) if scope["type"] == "http" and scope["method"] == "POST" else None
-        if handler is None:
-            await self._app(scope, receive, telling(scope, send))
+        operation = self._operation(scope) if scope["type"] == "http" and scope["method"] == "POST" else None
+        ctx: Context = self._app.state.context
+        if operation is None:
+            await self._app(scope, receive, ending(ctx, scope, telling(scope, send)))
             return
         request = Request({**scope, "app": self._app}, receive, send)
         try:
-            response = await handler(request)
+            response = await operation.serve(request)
         except ApiError as error:
             response = problem(error)
         except sqlite3.Error as error:
@@ -153,16 +164,18 @@ class _Hot:
         except Exception as error:
             response = await _broken(request, error)
         response.raw_headers.extend(told(request.scope))
+        if response.status_code >= 400:
+            await refused(ctx, request, operation, response.status_code)
         await response(scope, receive, send)
 
-    def _handler(self, scope: Scope) -> Callable[[Request], Awaitable[Response]] | None:
+    def _operation(self, scope: Scope) -> Operation | None:
         if scope["path"] == "/v1/predictions":
             scope[ROUTE] = "/v1/predictions"
-            return predictions.create
+            return self._operations["predictions.create"]
         if found := _CREATE.match(scope["path"]):
             scope["path_params"] = found.groupdict()
             scope[ROUTE] = f"/v1/{found[1]}/{{owner}}/{{name}}/predictions"
-            return predictions.create_for_model if found[1] == "models" else deployments.create_prediction
+            return self._operations[f"{found[1]}.predictions.create"]
         return None
 
 

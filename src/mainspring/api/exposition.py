@@ -14,11 +14,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from mainspring import __version__
+from mainspring.api.calling import identify, is_operator, require_scope
 from mainspring.api.census import Census, take_census
-from mainspring.api.context import Context, authenticate, context, operator
+from mainspring.api.context import Context, context
 from mainspring.api.families import FAMILIES, Family
+from mainspring.core.errors import Forbidden
 from mainspring.core.histogram import Histogram
 from mainspring.core.ids import parse_time, rfc3339
+from mainspring.core.people import Scope
 from mainspring.core.queue import Queue
 
 if TYPE_CHECKING:
@@ -47,10 +50,16 @@ async def expose(request: Request) -> Response:
 
 async def sees_metrics(request: Request) -> None:
     """Refuse whoever may not know how the platform fares. Raises ApiError."""
-    chosen = context(request).settings.metrics_token
+    ctx = context(request)
+    chosen = ctx.settings.metrics_token
     _, _, given = request.headers.get("authorization", "").partition(" ")
-    if not chosen or not hmac.compare_digest(given.strip().encode(), chosen.encode()):
-        operator(request, await authenticate(request))
+    if chosen and hmac.compare_digest(given.strip().encode(), chosen.encode()):
+        return
+    caller = await identify(ctx, request)
+    ctx.limits.charge(caller.username, request.scope)
+    if not is_operator(ctx, caller):
+        raise Forbidden("Only the operator of this platform can do this.")
+    require_scope(caller, Scope.READ, "/metrics")
 
 
 async def collect(ctx: Context) -> list[Metric]:

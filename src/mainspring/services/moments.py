@@ -51,6 +51,7 @@ class Boot:
         return json.dumps(self.steps)
 
 
+NOT_IN_TIME = "model container failed to boot and complete setup within {:.0f} seconds"
 ENVIRONMENT, STARTED, ANSWERING = "environment found", "process started", "server answering"
 
 

@@ -11,10 +11,13 @@ export function moment(text) {
 
 // kept: whether its data stays although its time may pass.
 export function facts(one, kept = false) {
-  const version = make("a", { href: `/${one.model}/versions/${one.version}` }, make("code", { title: one.version }, one.version.slice(0, 12)));
+  const actual = one.ran?.version ?? one.version;
+  const version = make("a", { href: `/${one.model}/versions/${actual}` }, make("code", { title: actual }, actual.slice(0, 12)));
   const started = one.timeline?.started_at ?? one.started_at;
   const { predict_time: ran, total_time: total, cost } = one.metrics ?? {};
-  const rows = [["Model", make("a", { href: `/${one.model}` }, one.model)], ["Version", version], one.deployment && ["Deployment", make("a", { href: `/deployments/${one.deployment}` }, one.deployment)],
+  const rows = [["Model", make("a", { href: `/${one.model}` }, one.model)], ["Version", version],
+    actual !== one.version && ["Asked as", make("span", {}, make("code", { title: one.version }, one.version.length === 64 ? one.version.slice(0, 12) : one.version), " ", make("span", { class: "chip" }, "alias"))],
+    one.ran?.weights && ["Weights", one.ran.weights], one.deployment && ["Deployment", make("a", { href: `/deployments/${one.deployment}` }, one.deployment)],
     one.source && ["Source", one.source === "web" ? "web" : "API"], one.hardware && ["Hardware", one.hardware], ["Created", moment(one.created_at)],
     started && ["Queued", span(Date.parse(started) - Date.parse(one.created_at))], ran !== undefined && ["Ran", span(ran * 1000)], total !== undefined && ["Total", span(total * 1000)],
     cost !== undefined && ["Cost", money(cost)], one.completed_at && ["Completed", moment(one.completed_at)], one.deadline && ["Deadline", moment(one.deadline)],
