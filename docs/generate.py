@@ -1,6 +1,6 @@
-"""Writes the tables of docs/reference that the code itself knows: settings and commands.
+"""Writes the tables of docs/reference that the code itself knows: settings, commands and metrics.
 
-Run it after a change to either: `.venv/bin/python docs/generate.py`. A test checks that they are current.
+Run it after a change to any: `.venv/bin/python docs/generate.py`. A test checks that they are current.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 import typer
 
+from mainspring.api.families import FAMILIES
 from mainspring.cli.app import app
 from mainspring.core.hardware import DEFAULT
 from mainspring.settings import plain_settings
@@ -48,7 +49,7 @@ These are there from the start:"""
 
 def pages() -> dict[Path, str]:
     """Every page with a generated part, as it should be."""
-    parts = {"settings.md": settings(), "cli.md": commands()}
+    parts = {"settings.md": settings(), "cli.md": commands(), "metrics.md": metrics()}
     return {REFERENCE / name: _filled((REFERENCE / name).read_text(), text) for name, text in parts.items()}
 
 
@@ -68,6 +69,20 @@ def commands() -> str:
     """A section for each command."""
     root: Any = typer.main.get_command(app)
     return "\n\n".join(_sections("mainspring", root))
+
+
+def metrics() -> str:
+    """One row for each family of /metrics."""
+    rows = [
+        f"| `{f.exposed[0] if f.kind == 'counter' else f.name}` | {f.kind} | {_named(f.labels)}"
+        f" | {f.help}{' *Kept.*' if f.kept else ''} |"
+        for f in FAMILIES
+    ]
+    return "\n".join(["| metric | kind | labels | what it is |", "|---|---|---|---|", *rows])
+
+
+def _named(labels: tuple[str, ...]) -> str:
+    return ", ".join(f"`{label}`" for label in labels)
 
 
 def _sections(name: str, command: Any) -> Iterator[str]:

@@ -23,6 +23,7 @@ from mainspring.launchers.machine import Machine
 from mainspring.objects.disk import DiskObjects
 from mainspring.records.feed import Feed
 from mainspring.records.ledger import Ledger
+from mainspring.records.observed import Observed
 from mainspring.records.rendering import Renderer
 from mainspring.records.vault import Vault
 from mainspring.services.attempt import Desk
@@ -33,17 +34,20 @@ from mainspring.services.director import Director
 from mainspring.services.eraser import Eraser
 from mainspring.services.fetch import Fetcher
 from mainspring.services.gauge import Gauge
+from mainspring.services.health import Health
 from mainspring.services.inputs import Inputs
 from mainspring.services.installer import Installer
 from mainspring.services.janitor import Janitor
 from mainspring.services.lines import Lines
 from mainspring.services.rollouts import Rollouts
 from mainspring.services.scribe import Scribe
+from mainspring.services.storyteller import Storyteller
 from mainspring.services.treasurer import Treasurer
 from mainspring.services.webhooks import Webhooks
 from mainspring.services.weights import Weights
 from mainspring.settings import Settings
-from mainspring.supervisor import supervise
+from mainspring.supervisor import supervise, vital_of
+from mainspring.tracing import Tracer
 from mainspring.web.pages import pages
 
 log = logging.getLogger(__name__)
@@ -65,8 +69,12 @@ class Platform:
         launcher: Launcher,
         hints: Hints | None = None,
         now: Callable[[], datetime] = utc_now,
+        tracer: Tracer | None = None,
     ) -> None:
         self.now = now
+        self.tracer = tracer
+        self.story = Storyteller(tracer) if tracer is not None else None
+        self.observed = Observed()
         self.settings = settings
         self.launcher = launcher
         self.hints = hints or Hints()
@@ -75,6 +83,7 @@ class Platform:
         self.vault = Vault(settings.data / "key")
         self.feed = Feed()
         self.ledger = Ledger.over(self.database, self.vault)
+        self.health = self._health()
         self.computer = Machine(find_devices(settings.gpus))
         self.machine = self.computer.capacity()
         self.links = SignInLinks()
@@ -112,6 +121,9 @@ class Platform:
             installer=self.installer,
             limits=Limits(self.settings.create_limit, self.settings.call_limit),
             egress=self.egress,
+            observed=self.observed,
+            health=self.health,
+            tracer=self.tracer,
             now=self.now,
         )
         return create_app(ctx, pages(ctx, self.links))
@@ -143,7 +155,10 @@ class Platform:
             *(self.scribe, self.autoscaler, self.rollouts, self.director, self.janitor),
             *(self.weights, self.eraser, self.webhooks, self.treasurer, self.gauge),
         ):
-            self._loops.append(asyncio.create_task(supervise(loop, self.hints), name=type(loop).__name__))
+            vital = vital_of(loop)
+            self.health.vitals.append(vital)
+            self._loops.append(asyncio.create_task(supervise(loop, self.hints, vital), name=vital.name))
+        self.health.phase = "running"
 
     async def stop(self, grace_s: float) -> None:
         """Let running predictions end within grace_s, stop models, then loops and the ledger."""
@@ -158,6 +173,17 @@ class Platform:
         await self.treasurer.close()
         await self.fetcher.close()
         await self.database.close()
+        if self.tracer is not None:
+            await asyncio.to_thread(self.tracer.close)
+
+    def _health(self) -> Health:
+        return Health(
+            database=self.database,
+            objects=self.objects,
+            launcher=self.launcher,
+            feed=self.feed,
+            min_free=self.settings.min_free,
+        )
 
     def _renderer(self) -> Renderer:
         ledger = self.ledger
@@ -202,6 +228,8 @@ class Platform:
             inputs=Inputs(self.vault, self.ledger.files, self.objects, self.fetcher.fetch, self.now),
             scribe=self.scribe,
             weights=self.weights,
+            observed=self.observed,
+            story=self.story,
             now=self.now,
         )
 
@@ -264,9 +292,13 @@ class Platform:
             renderer=self.renderer,
             signing=self.ledger.signing,
             egress=self.egress,
+            observed=self.observed,
+            story=self.story,
             now=self.now,
         )
         self.feed.on_end(made.ended)
+        if self.story is not None:
+            self.feed.on_end(self.story.ended)
         return made
 
     def _treasurer(self) -> Treasurer:

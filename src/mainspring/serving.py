@@ -12,6 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import uvicorn
+
+from mainspring import logs
 from mainspring.bundle import ADAPTER
 from mainspring.launchers.subprocess import SubprocessLauncher
 from mainspring.listeners import also_ipv6, bind, serving_on
@@ -20,6 +23,7 @@ from mainspring.services.bundled import push_bundled
 from mainspring.services.certificates import Certificates, ensure_certificates, local_names
 from mainspring.settings import Settings, note_ports
 from mainspring.supervisor import signals
+from mainspring.tracing.otel import tracer_from
 
 log = logging.getLogger(__name__)
 
@@ -39,11 +43,7 @@ class Announcement:
 
 def serve(settings: Settings, *, announce: Callable[[Announcement], None]) -> int:
     """Run the platform until SIGTERM or SIGINT. Returns the exit status."""
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
-    for chatty in ("uvicorn", "uvicorn.error", "asyncio"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    logs.configure(settings.log_level, settings.log_format)
     settings = replace(settings, data=settings.data.resolve())
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     chosen = os.environ.pop("MAINSPRING_TOKEN", None)
@@ -65,13 +65,14 @@ async def _serve(settings: Settings, chosen: str | None, announce: Callable[[Ann
         hidden=(settings.data,),
         adapter=Path(ADAPTER.rpartition(":")[0]),
     )
-    platform = Platform(settings, launcher=launcher)
+    platform = Platform(settings, launcher=launcher, tracer=tracer_from())
     stopping, hurry = signals()
     token = await platform.first_token(chosen)
     await platform.start()
     listening = serving_on(
         platform.app(), certificates.cert_file, certificates.key_file, settings.trusted_proxies
     )
+    platform.health.listeners = lambda: dict(zip(("HTTP", "HTTPS"), map(_hears, listening), strict=True))
     serving = [
         asyncio.create_task(server.serve(sockets=[sock, *also_ipv6(sock)]))
         for server, sock in zip(listening, sockets, strict=True)
@@ -92,6 +93,11 @@ async def _serve(settings: Settings, chosen: str | None, announce: Callable[[Ann
         server.force_exit = hurry.is_set()
     await asyncio.gather(*serving, pushing, return_exceptions=True)
     return 0
+
+
+def _hears(server: uvicorn.Server) -> bool:
+    """Whether it takes connections."""
+    return server.started and not server.should_exit
 
 
 async def _stop(platform: Platform, hurry: asyncio.Event, grace_s: float) -> None:

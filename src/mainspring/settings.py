@@ -123,6 +123,20 @@ class Settings:
         False, "Tell with each prediction what it would have cost at Replicate's list prices."
     )
     log_level: str = _doc("info", "debug, info, warning or error.")
+    log_format: str = _doc(
+        "auto",
+        "console (for people), json (an object on each line), or auto: console on a terminal, else json.",
+    )
+    metrics_token: str = field(
+        default="",
+        repr=False,
+        metadata={
+            "doc": "Token that may read `/metrics` and the details of `/ready`, like the operator's, and nothing else."
+        },
+    )
+    min_free: int = _doc(
+        512 << 20, "Free bytes on the disk of `data` below which `/ready` says that the server is not."
+    )
     hardware: Mapping[str, Hardware] = field(default_factory=default_hardware)
 
 

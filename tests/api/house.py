@@ -26,9 +26,11 @@ from mainspring.objects.disk import DiskObjects
 from mainspring.records.catalog import Model, Version
 from mainspring.records.feed import Feed
 from mainspring.records.ledger import Ledger
+from mainspring.records.observed import Observed
 from mainspring.records.rendering import Renderer
 from mainspring.records.vault import Vault
 from mainspring.services.builder import Builder
+from mainspring.services.health import Health
 from mainspring.services.installer import Installer
 from mainspring.settings import Settings
 from tests.api.conformance import Checked
@@ -92,16 +94,20 @@ async def open_house(root: Path, settings: Settings, *, fresh: bool = True) -> A
     database = SqliteDatabase(root / "ledger.db")
     clock, passed = [START], [1000.0]
     now: Callable[[], datetime] = lambda: clock[0]  # noqa: E731
-    vault, feed = Vault(root / "key"), Feed()
+    vault, feed, objects = Vault(root / "key"), Feed(), DiskObjects(root / "objects")
     ledger = Ledger.over(database, vault)
     builder = Builder(settings=settings, catalog=ledger.catalog, now=now, gpus=0)
+    health = Health(
+        database=database, objects=objects, launcher=None, feed=feed, min_free=0, clock=lambda: passed[0]
+    )
+    health.phase = "running"
     compare = settings.compare_prices
     context = Context(
         **ledger.records(),
         settings=settings,
         database=database,
         hints=Hints(),
-        objects=DiskObjects(root / "objects"),
+        objects=objects,
         vault=vault,
         feed=feed,
         hardware=offered(settings.hardware, Capacity(cpus=2, memory=1 << 33, gpus=1)),
@@ -120,6 +126,8 @@ async def open_house(root: Path, settings: Settings, *, fresh: bool = True) -> A
         limits=Limits(settings.create_limit, settings.call_limit, lambda: passed[0]),
         renderer=Renderer(vault, ledger.catalog, feed, ledger.predictions, ledger.usage, compare=compare),
         egress=Egress.naming(settings.webhook_hosts),
+        observed=Observed(),
+        health=health,
         now=now,
     )
     tokens = {}

@@ -119,6 +119,7 @@ def test_little(source: Path, text: str) -> None:
         ("run: predict.py\nenvironment: [novalue]", "line 2: `environment` must hold `NAME=value`"),
         ("run: predict.py\nenvironment: [MAINSPRING_TOKEN=1]", "can't set MAINSPRING_TOKEN"),
         ("run: predict.py\nenvironment: [PATH=/x]", "can't set PATH"),
+        ("run: predict.py\nenvironment: [COG_MAX_CONCURRENCY=2]", "can't set COG_MAX_CONCURRENCY"),
         ("run: predict.py\nconcurrency: {max: 0}", "line 2: `max` must be a whole number from 1"),
         ("run: predict.py\nconcurrency: {max: many}", "line 2: `max` must be a whole number from 1"),
         ("run: predict.py\nweights: here", "line 2: `weights` must be a list of mappings"),

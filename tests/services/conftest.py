@@ -13,10 +13,11 @@ import pytest
 
 from mainspring.core.ids import rfc3339
 from mainspring.database.hints import Hints
+from mainspring.launchers import LaunchSpec
 from mainspring.platform import Platform
 from mainspring.records.catalog import Model, Version
 from mainspring.settings import Settings
-from mainspring.testing import FakeCog, FakeLauncher
+from mainspring.testing import FakeCog, FakeLauncher, Run
 
 TOKEN = "ms_0123456789abcdefghijklmnopqrstuvwxyzA"
 INPUT = {
@@ -34,6 +35,9 @@ PIECES = {
     "x-cog-array-display": "concatenate",
 }
 STREAM = {"components": {"schemas": {"Input": INPUT, "Output": PIECES}}}
+
+
+FILE = {"components": {"schemas": {"Input": INPUT, "Output": {"type": "string", "format": "uri"}}}}
 
 
 class Clock:
@@ -112,6 +116,21 @@ def gated(gate: asyncio.Event) -> FakeCog:
     return cog
 
 
+def painting(houses: list[House]) -> Callable[[LaunchSpec], FakeCog]:
+    """Models that put out a file; houses: the one that they are for, once it is there."""
+
+    def make(spec: LaunchSpec) -> FakeCog:
+        async def paint(run: Run) -> object:
+            folder = houses[0].launcher.root / spec.instance_id / "outbox" / "a1"
+            folder.mkdir()
+            (folder / "x.txt").write_text("painted")
+            return "mainspring-output://a1/x.txt"
+
+        return FakeCog(paint)
+
+    return make
+
+
 async def eventually(look: Callable[[], Awaitable[Any]], limit_s: float = 10) -> Any:
     """What look gives once it gives something."""
     async with asyncio.timeout(limit_s):
@@ -127,11 +146,11 @@ Open = Callable[..., Awaitable[House]]
 async def open_house(tmp_path: Path) -> AsyncIterator[Open]:
     opened: list[House] = []
 
-    async def open_one(*, hints: bool = True, make: Any = None, **settings: Any) -> House:
+    async def open_one(*, hints: bool = True, make: Any = None, tracer: Any = None, **settings: Any) -> House:
         launcher = FakeLauncher(tmp_path / "instances", make)
         given = Settings(data=tmp_path, account="me", **{"cancel_grace_s": 0.2, "call_limit": 0, **settings})
         clock = Clock()
-        platform = Platform(given, launcher=launcher, hints=Hints(enabled=hints), now=clock)
+        platform = Platform(given, launcher=launcher, hints=Hints(enabled=hints), now=clock, tracer=tracer)
         await platform.first_token(TOKEN)
         await platform.start()
         house = House(platform, launcher, clock)

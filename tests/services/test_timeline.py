@@ -7,9 +7,8 @@ import re
 from datetime import timedelta
 from typing import Any
 
-from mainspring.launchers import LaunchSpec
 from mainspring.testing import FakeCog, Run
-from tests.services.conftest import INPUT, STREAM, House, Open, eventually
+from tests.services.conftest import FILE, STREAM, House, Open, eventually, painting
 
 MOMENTS = (
     "queued_at",
@@ -20,7 +19,6 @@ MOMENTS = (
     "uploading_at",
     "completed_at",
 )
-FILE = {"components": {"schemas": {"Input": INPUT, "Output": {"type": "string", "format": "uri"}}}}
 
 
 def order(timeline: dict[str, Any]) -> list[str]:
@@ -126,17 +124,7 @@ async def test_first_output_is_told_while_it_runs(open_house: Open) -> None:
 
 async def test_files_are_uploaded_before_it_is_complete(open_house: Open) -> None:
     opened: list[House] = []
-
-    def make(spec: LaunchSpec) -> FakeCog:
-        async def paint(run: Run) -> object:
-            folder = opened[0].launcher.root / spec.instance_id / "outbox" / "a1"
-            folder.mkdir()
-            (folder / "x.txt").write_text("painted")
-            return "mainspring-output://a1/x.txt"
-
-        return FakeCog(paint)
-
-    opened.append(await open_house(make=make))
+    opened.append(await open_house(make=painting(opened)))
     made = await opened[0].create(await opened[0].add_model(openapi=FILE), wait=True)
     timeline = made["timeline"]
     assert timeline["started_at"] <= timeline["uploading_at"] <= timeline["completed_at"]

@@ -25,9 +25,11 @@ from mainspring.api import (
     collections,
     deployments,
     examples,
+    exposition,
     files,
     fleet,
     hardware,
+    health,
     metrics,
     models,
     organizations,
@@ -49,6 +51,7 @@ from mainspring.api.context import Context
 from mainspring.api.document import document
 from mainspring.api.limits import telling, told
 from mainspring.api.operation import Operation
+from mainspring.api.watching import ROUTE, Watched, about
 from mainspring.api.wire import problem, reply
 from mainspring.core.errors import ApiError, NotFound, Unavailable
 from mainspring.records.audit import CREATES
@@ -89,15 +92,16 @@ def operations() -> list[Operation]:
     ]
 
 
-def create_app(ctx: Context, pages: Sequence[BaseRoute] = ()) -> ASGIApp:
-    """The whole HTTP surface. pages: routes that are not the API's."""
+def create_app(ctx: Context | None, pages: Sequence[BaseRoute] = ()) -> ASGIApp:
+    """The whole HTTP surface. pages: routes that are not the API's. ctx: None only for who looks at the routes."""
     sections = operations()
     described = _Description(sections)
     app = Starlette(
         routes=[
             *(operation.route() for operation in sections),
             *described.routes(),
-            Route("/health", _health),
+            *health.routes,
+            *exposition.routes,
             *outputs.root_routes,
             *pages,
         ],
@@ -111,7 +115,9 @@ def create_app(ctx: Context, pages: Sequence[BaseRoute] = ()) -> ASGIApp:
     app.router.redirect_slashes = False
     app.state.context = ctx
     app.state.document = described.document
-    return _OnePath(_Hot(app, sections), sections, pages)
+    hot = _Hot(app, sections)
+    watched = Watched(hot, ctx.observed, ctx.tracer, app.routes) if ctx is not None else hot
+    return _OnePath(watched, sections, pages)
 
 
 class _Description:
@@ -164,9 +170,11 @@ class _Hot:
 
     def _operation(self, scope: Scope) -> Operation | None:
         if scope["path"] == "/v1/predictions":
+            scope[ROUTE] = "/v1/predictions"
             return self._operations["predictions.create"]
         if found := _CREATE.match(scope["path"]):
             scope["path_params"] = found.groupdict()
+            scope[ROUTE] = f"/v1/{found[1]}/{{owner}}/{{name}}/predictions"
             return self._operations[f"{found[1]}.predictions.create"]
         return None
 
@@ -207,10 +215,6 @@ class _OnePath:
         return "text/html" in headers.get("accept", "") and "authorization" not in headers
 
 
-async def _health(request: Request) -> Response:
-    return reply({"status": "ok"})
-
-
 async def _told(request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)
     return problem(error)
@@ -238,10 +242,10 @@ def _methods(request: Request) -> list[str]:
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:
-    log.error("ledger: %s", error)
+    log.error("the ledger can't be used: %s", error, extra=about(request))
     return problem(Unavailable())
 
 
 async def _broken(request: Request, error: Exception) -> Response:
-    log.error("%s %s", request.method, request.url.path, exc_info=error)
+    log.error("%s %s failed", request.method, request.url.path, exc_info=error, extra=about(request))
     return problem(ApiError("Something went wrong on the server; its log says more."))

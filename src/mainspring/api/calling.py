@@ -21,14 +21,15 @@ from mainspring.records.accounts import Account, Caller
 async def authenticate(request: Request) -> Caller:
     """Who calls, by token or session. Raises Unauthenticated, Throttled, and Forbidden where the scope is missing."""
     ctx, operation = context(request), _operation(request)
-    caller = await _caller(ctx, request)
+    caller = await identify(ctx, request)
     ctx.limits.charge(caller.username, request.scope)
     await begin(ctx, request, caller, operation)
     require_scope(caller, operation.scope or Scope.READ, operation.id)
     return caller
 
 
-async def _caller(ctx: Context, request: Request) -> Caller:
+async def identify(ctx: Context, request: Request) -> Caller:
+    """Who calls, by token or session, whatever they may do. Raises Unauthenticated."""
     header = request.headers.get("authorization", "")
     if not header:
         if (signed_in := await session_caller(ctx, request)) is not None:

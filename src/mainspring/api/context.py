@@ -17,18 +17,21 @@ from mainspring.launchers.machine import Machine
 from mainspring.objects import Objects
 from mainspring.records.feed import Feed
 from mainspring.records.ledger import Ledger
+from mainspring.records.observed import Observed
 from mainspring.records.rendering import Renderer
 from mainspring.records.vault import Vault
 from mainspring.services.builder import Builder
+from mainspring.services.health import Health
 from mainspring.services.installer import Installer
 from mainspring.settings import Settings
+from mainspring.tracing import Tracer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context(Ledger):
     """The ledger, and the other parts of the platform that the API touches.
 
-    hardware: what can be chosen on this machine. egress: where webhooks may go.
+    hardware: what can be chosen on this machine. egress: where webhooks may go. tracer: None while traces are off.
     """
 
     settings: Settings
@@ -44,7 +47,10 @@ class Context(Ledger):
     installer: Installer
     limits: Limits
     egress: Egress
+    observed: Observed
+    health: Health
     now: Callable[[], datetime]
+    tracer: Tracer | None = None
 
 
 def context(request: Request) -> Context:

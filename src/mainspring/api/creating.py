@@ -20,6 +20,7 @@ from mainspring.api.context import Context, context
 from mainspring.api.repeating import NO_NOTE, Note, once
 from mainspring.api.session import made_by
 from mainspring.api.spending import admission, priced, refuse_spending
+from mainspring.api.watching import is_about, trace_of
 from mainspring.api.wire import base_url, encoded, reply
 from mainspring.core.durations import keep_s, parse_duration
 from mainspring.core.egress import RefusedTarget, check_webhook
@@ -36,6 +37,7 @@ from mainspring.core.ids import new_id, rfc3339
 from mainspring.core.prediction import Prediction, Status
 from mainspring.core.queue import Queue
 from mainspring.core.shapes import EVENTS, KeyHeaders
+from mainspring.core.trace import Trace
 from mainspring.database import Statement
 from mainspring.records.accounts import Caller
 from mainspring.records.catalog import Model, Version
@@ -142,6 +144,7 @@ async def make_prediction(
     values = schema.validate({} if body.input is None else body.input)
     now = ctx.now()
     prediction_id = called or new_id(now)
+    is_about(request, prediction_id)
     queue = str(order.queue if kind == "prediction" else replace(order.queue, training=prediction_id))
     if ctx.feed.waiting(queue) >= ctx.settings.max_queue:
         raise Throttled(f"Request was throttled. The queue of {version.model} is full.", retry_after=5)
@@ -171,6 +174,7 @@ async def make_prediction(
         destination=order.destination,
         keep_s=_keep_s(ctx, order, model, made_by(request)) if kind == "prediction" else None,
         token=token_of(request),
+        trace=_life(trace_of(request), prediction_id),
         address=address_of(request),
     )
     prediction = await priced(ctx, prediction)
@@ -178,6 +182,11 @@ async def make_prediction(
     # A caller that goes away must not leave a claimed row that nobody runs.
     await asyncio.shield(asyncio.create_task(_enqueue(ctx, prediction, note, crosses(request, prediction))))
     return prediction
+
+
+def _life(trace: Trace | None, prediction_id: str) -> str | None:
+    """The span of a prediction's life, under that of the request that made it."""
+    return str(trace.below("prediction", prediction_id)) if trace is not None else None
 
 
 async def _enqueue(ctx: Context, prediction: Prediction, note: Note, crossed: tuple[Statement, ...]) -> None:

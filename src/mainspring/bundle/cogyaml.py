@@ -16,7 +16,7 @@ from mainspring.core.errors import BundleError
 _REF = re.compile(r"^(?P<file>[^:\s]+\.py)(:(?P<name>[A-Za-z_]\w*))?$")
 _VERSION = re.compile(r"^3\.\d+(\.\d+)?$")
 _VARIABLE = re.compile(r"^(?P<name>[A-Za-z_][A-Za-z0-9_]*)=(?P<value>.*)$", re.DOTALL)
-_RESERVED = re.compile(r"^(PATH|PORT|LD_PRELOAD|VIRTUAL_ENV|COG_.*|MAINSPRING_.*)$")
+_RESERVED = re.compile(r"^(PATH|PORT|LD_PRELOAD|VIRTUAL_ENV|COG_(?!TRACE_).*|MAINSPRING_.*)$")
 _KNOWN = {"build", "image", "model", "run", "predict", "train", "concurrency", "environment", "weights"}
 _KNOWN_BUILD = {
     *("gpu", "python_version", "python_requirements", "run", "system_packages"),

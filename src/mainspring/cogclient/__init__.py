@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 
 import msgspec
 
@@ -87,13 +87,18 @@ class CogClient:
         status, _body = await self._exchange("POST", f"/predictions/{prediction_id}/cancel", b"")
         return status == 200
 
-    async def run(self, prediction_id: str, body: bytes) -> AsyncGenerator[Sequence[Event], None]:
+    async def run(
+        self, prediction_id: str, body: bytes, trace: Mapping[str, str] | None = None
+    ) -> AsyncGenerator[Sequence[Event], None]:
         """Run a prediction; yields all events that have arrived since the last time, Completed last.
 
-        body: JSON with `input`. Raises AtCapacity when no slot gets free within 250 ms, and InstanceLost when
+        body: JSON with `input`. trace: headers of the span that it is part of; Cog has them, and the model in its
+        `current_scope().context`. Raises AtCapacity when no slot gets free within 250 ms, and InstanceLost when
         the model process or the connection dies; the model's own exception is a Completed with status failed.
         """
-        connection = await self._started(prediction_id, body)
+        if trace:
+            body = b'{"context":' + msgspec.json.encode(trace) + b"," + body[1:]
+        connection = await self._started(prediction_id, body, trace)
         try:
             while events := await connection.events():
                 yield events
@@ -106,12 +111,17 @@ class CogClient:
             connection.abort()
         self._idle.clear()
 
-    async def _started(self, prediction_id: str, body: bytes) -> Connection:
+    async def _started(
+        self, prediction_id: str, body: bytes, trace: Mapping[str, str] | None = None
+    ) -> Connection:
         """Send until it is not refused: a slot is handed back a moment after its last response."""
         clock = asyncio.get_running_loop().time
+        more = "".join(f"{name}: {value}\r\n" for name, value in (trace or {}).items())
         deadline, delay = clock() + CAPACITY_PATIENCE_S, 0.0
         while True:
-            connection = await self._send("PUT", f"/predictions/{prediction_id}", body, "text/event-stream")
+            connection = await self._send(
+                "PUT", f"/predictions/{prediction_id}", body, "text/event-stream", more
+            )
             if connection.status != 409:
                 return connection
             await self._drained(connection)
@@ -134,12 +144,10 @@ class CogClient:
         finally:
             self._release(connection)
 
-    async def _send(self, method: str, path: str, body: bytes, accept: str) -> Connection:
-        """Send a request and wait for the head of its response."""
-        request = (
-            f"{method} {path}{self._head}Accept: {accept}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
-            + body
-        )
+    async def _send(self, method: str, path: str, body: bytes, accept: str, more: str = "") -> Connection:
+        """Send a request and wait for the head of its response. more: lines of further headers."""
+        head = f"{method} {path}{self._head}Accept: {accept}\r\n{more}Content-Length: {len(body)}\r\n\r\n"
+        request = head.encode() + body
         while True:
             reused = bool(self._idle)
             connection = self._idle.pop() if reused else await self._connect()

@@ -65,7 +65,8 @@ class Prediction:
     destination: the model that a training makes a version of. keep_s: seconds that its data is kept after its end, None
     for ever; data_removed: 1 once input, output and logs are gone. asked: the alias that it was made with. weights:
     what those of the instance that runs it are called. price: nano-dollars for a second of its hardware, list_price:
-    Replicate's; reserved: micro-dollars that it is taken to cost until it ends.
+    Replicate's; reserved: micro-dollars that it is taken to cost until it ends. trace: text of a core.trace.Trace, the
+    span of its life; None where traces are off.
     """
 
     id: str
@@ -105,6 +106,7 @@ class Prediction:
     price: int = 0
     list_price: int = 0
     reserved: int = 0
+    trace: str | None = None
 
     @property
     def expires_at(self) -> str | None:

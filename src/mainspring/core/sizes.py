@@ -15,3 +15,8 @@ def parse_size(text: str) -> int:
     if found is None or found["unit"].lower() not in _UNITS:
         raise ValueError(f"{text!r} is not a size: say 800MB, 1.5GB or 24GiB")
     return int(float(found["number"]) * _UNITS[found["unit"].lower()])
+
+
+def spell_size(size: int) -> str:
+    """As people read it: 1.5 GiB, 800 MiB."""
+    return f"{size / (1 << 30):.1f} GiB" if size >= 1 << 30 else f"{size / (1 << 20):.0f} MiB"

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from mainspring.core.histogram import Histogram
+
 Params = Mapping[str, Any]
 Row = Mapping[str, Any]
 
@@ -27,7 +29,15 @@ class Statement:
 
 
 class Database(Protocol):
-    """Holds every durable fact."""
+    """Holds every durable fact.
+
+    commits: seconds that each group of transactions took to commit; committed: transactions; uncommitted: groups that
+    failed.
+    """
+
+    commits: Histogram
+    committed: int
+    uncommitted: int
 
     async def write(self, *statements: Statement) -> Sequence[Sequence[Row]]:
         """Run the statements as one transaction and return each one's rows once it is committed."""
@@ -40,6 +50,12 @@ class Database(Protocol):
 
     async def fetch_one(self, sql: str, params: Params) -> Row | None:
         """Read one row of committed state by its key."""
+
+    async def check(self) -> None:
+        """Write a row and read it back, apart from all other work. Raises what stands in the way."""
+
+    def size(self) -> int:
+        """Bytes that it takes on the disk."""
 
     async def close(self) -> None:
         """Commit what was handed in, then close."""

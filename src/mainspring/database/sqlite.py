@@ -15,12 +15,17 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter
 
+from mainspring.core.histogram import Histogram
 from mainspring.database import Params, Row, Statement
 from mainspring.database.schema import migrate
 
 _GROUP = 256
 _CHECKPOINT_EVERY = 2_000
+_CHECK_MS = 500
+_COMMIT_S = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5)
+_BEAT = "INSERT INTO pulse VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET beat = beat + 1 RETURNING beat"
 Results = Sequence[Sequence[Row]]
 
 
@@ -44,6 +49,8 @@ class SqliteDatabase:
         self._connections: list[sqlite3.Connection] = []
         self._turn: list[_Transaction] = []
         self._written = 0
+        self.commits = Histogram(_COMMIT_S)
+        self.committed = self.uncommitted = 0
         self._writer = self._connect()
         self._here = self._connect()
         migrate(self._writer)
@@ -74,6 +81,17 @@ class SqliteDatabase:
     async def fetch(self, sql: str, params: Params | None = None) -> Sequence[Row]:
         """Read committed rows."""
         return await self._loop.run_in_executor(self._readers, self._read, sql, params or {})
+
+    async def check(self) -> None:
+        """Write a row and read it back, apart from all other work. Raises sqlite3.Error."""
+        if self._closed:
+            raise sqlite3.ProgrammingError("the ledger is closed")
+        await self._loop.run_in_executor(self._readers, self._beat)
+
+    def size(self) -> int:
+        """Bytes of the file and what has yet to be folded into it."""
+        files = (self._path, self._path.with_name(self._path.name + "-wal"))
+        return sum(file.stat().st_size for file in files if file.exists())
 
     async def fetch_together(self, *queries: Statement) -> Results:
         """Read committed rows of one moment."""
@@ -122,6 +140,14 @@ class SqliteDatabase:
             connection = self._local.connection = self._connect()
         return connection
 
+    def _beat(self) -> None:
+        """Through a connection of its own, so that it waits for nobody for long."""
+        connection = sqlite3.connect(self._path, isolation_level=None, timeout=_CHECK_MS / 1e3)
+        try:
+            connection.execute(_BEAT).fetchall()
+        finally:
+            connection.close()
+
     def _checkpoint(self) -> None:
         self._read("PRAGMA wal_checkpoint(PASSIVE)", {})
 
@@ -156,13 +182,17 @@ class SqliteDatabase:
         if self._written >= _CHECKPOINT_EVERY and not self._closed:
             self._written = 0
             self._readers.submit(self._checkpoint)
+        began = perf_counter()
         try:
             self._writer.execute("BEGIN IMMEDIATE")
             for transaction in group:
                 self._apply(transaction, alone=len(group) == 1)
             if self._writer.in_transaction:
                 self._writer.execute("COMMIT")
+            self.commits.observe(perf_counter() - began)
+            self.committed += len(group)
         except sqlite3.Error as error:
+            self.uncommitted += 1
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
             for transaction in group:

@@ -86,5 +86,8 @@ class Launcher(Protocol):
     def fenced(self, environment: Path, source: Path) -> AbstractAsyncContextManager[tuple[Path, list[str]]]:
         """A directory that a script importing the model may write to, and its Python's arguments before it."""
 
+    async def check(self) -> str:
+        """Whether instances can be started here: how they are kept apart, in a word. Raises LaunchError, OSError."""
+
     async def sweep(self) -> int:
         """End and remove whatever an earlier server left, before anything is launched; how many processes."""

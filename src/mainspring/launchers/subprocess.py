@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
@@ -18,7 +17,7 @@ from typing import Literal
 from mainspring.core.errors import LaunchError
 from mainspring.launchers import Launched, LaunchSpec, leftovers, setuplogs
 from mainspring.launchers.isolation import BOOT, COG_TEMPORARY, Isolation, fence, probe, with_links
-from mainspring.launchers.workdir import lay_out, open_beneath, remove
+from mainspring.launchers.workdir import lay_out, open_beneath, remove, remove_traces
 
 OPEN_FILES = 65536
 LOG_FILE_BYTES = 4 << 20
@@ -212,7 +211,7 @@ class SubprocessLauncher:
             directory = open_beneath(base, *names)
             try:
                 for prediction_id in prediction_ids:
-                    _remove_traces(prediction_id, directory)
+                    remove_traces(prediction_id, directory)
             finally:
                 os.close(directory)
 
@@ -231,6 +230,14 @@ class SubprocessLauncher:
         async with asyncio.timeout(_DIES_WITHIN_S):
             await _gone(pid, pid_started_at, every_s=0.005)
 
+    async def check(self) -> str:
+        """How instances are isolated, if there is a place to put one. Raises LaunchError, OSError."""
+        isolation = await self._isolation()
+        place = self._root / f"check-{secrets.token_hex(4)}"
+        await asyncio.to_thread(place.mkdir, parents=True)
+        await asyncio.to_thread(place.rmdir)
+        return isolation.level
+
     async def sweep(self) -> int:
         """End every process that carries a mark of this root, empty the root; returns how many were killed.
 
@@ -241,16 +248,6 @@ class SubprocessLauncher:
             for workdir in self._root.iterdir():
                 await asyncio.to_thread(remove, workdir)
         return killed
-
-
-def _remove_traces(prediction_id: str, directory: int) -> None:
-    """Remove a prediction's directory, mostly three empty ones, beneath an open directory."""
-    try:
-        for name in ("inputs", "outputs", ""):
-            os.rmdir(os.path.join(prediction_id, name), dir_fd=directory)
-    except OSError:
-        with contextlib.suppress(OSError):
-            shutil.rmtree(prediction_id, dir_fd=directory)
 
 
 def _reserve_port() -> socket.socket:

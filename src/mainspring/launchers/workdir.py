@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from pathlib import Path
@@ -77,3 +78,13 @@ def open_beneath(root: Path, *names: str, flags: int = os.O_RDONLY) -> int:
             os.close(fd)
         fd = below
     return fd
+
+
+def remove_traces(prediction_id: str, directory: int) -> None:
+    """Remove a prediction's directory, mostly three empty ones, beneath an open directory."""
+    try:
+        for name in ("inputs", "outputs", ""):
+            os.rmdir(os.path.join(prediction_id, name), dir_fd=directory)
+    except OSError:
+        with contextlib.suppress(OSError):
+            shutil.rmtree(prediction_id, dir_fd=directory)

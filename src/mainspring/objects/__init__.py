@@ -47,5 +47,8 @@ class Objects(Protocol):
     async def delete(self, key: str) -> None:
         """Forget the object. Idempotent."""
 
+    async def check(self) -> int:
+        """Store a few bytes, read them back and remove them; bytes that are free. Raises OSError."""
+
     def sweep(self, older_than: float) -> int:
         """Remove what interrupted writes left before a Unix time; returns how many."""

@@ -7,6 +7,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import shutil
 import stat
 import tempfile
 import threading
@@ -69,11 +70,26 @@ class DiskObjects:
         data = self.path(key)
         await asyncio.to_thread(_remove, _note(data), data)
 
+    async def check(self) -> int:
+        """Store a few bytes, read them back and remove them; bytes that are free. Raises OSError."""
+        return await asyncio.to_thread(self._check)
+
     def sweep(self, older_than: float) -> int:
         """Remove what uploads left behind that were cut off before the Unix time older_than; how many."""
         left = [one for one in self._drafts.iterdir() if one.stat().st_mtime < older_than]
         _remove(*left)
         return len(left)
+
+    def _check(self) -> int:
+        descriptor, name = tempfile.mkstemp(dir=self._drafts, suffix=".check")
+        try:
+            os.write(descriptor, b"whole")
+            if os.pread(descriptor, 16, 0) != b"whole":
+                raise OSError(errno.EIO, "what was written reads otherwise")
+            return shutil.disk_usage(self._root).free
+        finally:
+            os.close(descriptor)
+            _remove(Path(name))
 
     def _copy(self, key: str, path: Path, content_type: str, within: Path | None) -> Stored:
         with _open_untrusted(path, within) as source:

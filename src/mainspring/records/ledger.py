@@ -11,6 +11,7 @@ from mainspring.records.aliases import Aliases
 from mainspring.records.answers import Answers
 from mainspring.records.audit import Audit
 from mainspring.records.catalog import Catalog
+from mainspring.records.counted import Counted
 from mainspring.records.deliveries import Deliveries
 from mainspring.records.deployments import Deployments
 from mainspring.records.discovery import Discovery
@@ -38,6 +39,7 @@ class Ledger:
     answers: Answers
     audit: Audit
     catalog: Catalog
+    counted: Counted
     deliveries: Deliveries
     deployments: Deployments
     discovery: Discovery
@@ -63,6 +65,7 @@ class Ledger:
             answers=Answers(database),
             audit=Audit(database),
             catalog=Catalog(database),
+            counted=Counted(database),
             deliveries=Deliveries(database),
             deployments=Deployments(database),
             discovery=Discovery(database),

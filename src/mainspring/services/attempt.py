@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 import msgspec
+from structlog.contextvars import bind_contextvars
 
 from mainspring.cogclient import AtCapacity, CogClient, Completed, Event, Log, Output
 from mainspring.core.errors import InstanceLost
@@ -24,11 +25,13 @@ from mainspring.records.catalog import Catalog, Version
 from mainspring.records.feed import Feed, Live
 from mainspring.records.installed import Installations
 from mainspring.records.instances import Instances
+from mainspring.records.observed import Observed
 from mainspring.records.predictions import Predictions
 from mainspring.services.inputs import InputError, Inputs
 from mainspring.services.moments import Boot, Moments
 from mainspring.services.outputs import MARK, OutputError, Outputs
 from mainspring.services.scribe import Scribe
+from mainspring.services.storyteller import Storyteller, run_of
 from mainspring.services.training import learned
 from mainspring.services.weights import Weights
 from mainspring.settings import Settings
@@ -53,7 +56,9 @@ class Desk:
     inputs: Inputs
     scribe: Scribe
     weights: Weights
+    observed: Observed
     now: Callable[[], datetime]
+    story: Storyteller | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,7 @@ class Attempt:
 
     async def perform(self) -> None:
         """Run to the end and write it down. Raises InstanceLost; `stuck` says that the model did not let go."""
+        bind_contextvars(prediction=self.prediction.id, instance=self.prediction.instance_id)
         if "start" in wanted(self.prediction.webhook, self.prediction.webhook_events_filter):
             self._desk.hints.hint("webhooks")
         try:
@@ -144,7 +150,9 @@ class Attempt:
         return await self._desk.inputs.prepare(prediction, stage.inputs.file_fields, stage.instance.inbox)
 
     async def _converse(self, body: bytes) -> Outcome:
-        async with contextlib.aclosing(self._stage.client.run(self.prediction.id, body)) as batches:
+        trace = run_of(self.prediction) if self.prediction.trace is not None else None
+        running = self._stage.client.run(self.prediction.id, body, trace.headers() if trace else None)
+        async with contextlib.aclosing(running) as batches:
             async for events in batches:
                 done = await self._pass_on(events)
                 if done is not None:

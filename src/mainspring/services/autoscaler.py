@@ -183,7 +183,7 @@ class Autoscaler:
         instance = replace(self._instance(queue, wanted, offer.devices), cause=self._cause(queue, fleet))
         await self._instances.add(instance)
         fleet.live.append(instance)
-        log.info("boot %s of %s: %s", instance.id, queue, instance.cause)
+        log.info("boot: %s", instance.cause, extra={"instance": instance.id, "line": queue})
         return 1
 
     async def _make_room(self, wanted: Wanted, offer: Offer, fleet: _Fleet) -> int:

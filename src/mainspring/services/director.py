@@ -6,6 +6,7 @@ import asyncio
 import logging
 
 from mainspring.core.ids import rfc3339
+from mainspring.core.prediction import Prediction
 from mainspring.records.instances import Instance
 from mainspring.services.attempt import Desk
 from mainspring.services.driver import Driver
@@ -86,7 +87,7 @@ class Director:
         try:
             await driver.drive()
         except Exception:
-            log.exception("instance %s failed", driver.id)
+            log.exception("the instance failed", extra={"instance": driver.id})
         finally:
             await asyncio.shield(self._bury(driver))
 
@@ -116,7 +117,9 @@ class Director:
             self._desk.feed.moved(prediction.queue, 1)
             self._desk.hints.hint_one(f"queue:{prediction.queue}")
             self._desk.feed.open(prediction.id).restart()
-            log.warning("prediction %s runs again: %s", prediction.id, error)
+            log.warning("the prediction runs again: %s", error, extra=_about(prediction, instance_id))
+            if self._desk.story is not None:
+                self._desk.story.lost(prediction, prediction.attempt, error, self._desk.now())
         for prediction in ended:
             self._desk.feed.close(prediction)
 
@@ -125,3 +128,7 @@ class Director:
         for driver in self._drivers.values():
             if driver.take_use():
                 await self._desk.instances.used(driver.id, now)
+
+
+def _about(prediction: Prediction, instance_id: str) -> dict[str, str]:
+    return {"prediction": prediction.id, "model": prediction.model, "instance": instance_id}

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from structlog.contextvars import bind_contextvars
 
 from mainspring.bundle import training_view
 from mainspring.cogclient import CogClient
-from mainspring.core.errors import InstanceLost, LaunchError, MainspringError
+from mainspring.core.errors import InstanceLost, LaunchError
 from mainspring.core.ids import rfc3339
 from mainspring.core.prediction import Prediction
 from mainspring.core.queue import Queue
@@ -25,17 +26,13 @@ from mainspring.launchers import Launched, LaunchSpec
 from mainspring.records.catalog import Version
 from mainspring.records.instances import Instance
 from mainspring.services.attempt import Attempt, Desk, Stage
-from mainspring.services.moments import ANSWERING, ENVIRONMENT, STARTED, Boot
+from mainspring.services.moments import ANSWERING, ENVIRONMENT, NOT_IN_TIME, STARTED, Boot, SetupFailed
 
 log = logging.getLogger(__name__)
 _LOOK_AGAIN_S, _QUIET_S = 0.5, 1.0
 _MANY_LEAVINGS = 5_000
 _POLL_S = (0.005, 0.02, 0.1)
 _Leavings = tuple[str, list[Path]]
-
-
-class SetupFailed(MainspringError):
-    """The model's setup failed."""
 
 
 class Driver:
@@ -67,6 +64,7 @@ class Driver:
 
     async def drive(self) -> None:
         """From the row to the end of the process."""
+        bind_contextvars(instance=self.id, model=self._row.model)
         try:
             version = await self._version()
             await self._launch(version)
@@ -75,6 +73,8 @@ class Driver:
             await self._work(self._on)
         except (SetupFailed, LaunchError) as error:
             self.reason = self._fault = str(error)
+            self._desk.observed.boot_failed(self._row.model, self._row.deployment)
+            log.warning("the instance did not get ready", extra={"reason": str(error).partition("\n")[0]})
             await self._fail_waiting(str(error))
         finally:
             await self._abandon()
@@ -202,12 +202,12 @@ class Driver:
                 break
             waited = loop.time() - began
             if waited > limit:
-                raise SetupFailed(
-                    f"model container failed to boot and complete setup within {limit:.0f} seconds"
-                )
+                raise SetupFailed(NOT_IN_TIME.format(limit))
             await asyncio.sleep(_POLL_S[0] if waited < 1 else _POLL_S[1] if waited < 10 else _POLL_S[2])
         now = rfc3339(self._desk.now())
-        self._desk.feed.history.booted(self._row.queue, self._boot.ready(now))
+        self._desk.feed.history.booted(self._row.queue, took := self._boot.ready(now))
+        self._desk.observed.booted(self._row.model, self._row.deployment, took)
+        log.info("the instance is ready after %.3f s", took)
         await self._desk.instances.ready(self.id, self._setup_logs(), now, self._boot.text())
         self._desk.hints.hint("scale")
 
@@ -296,7 +296,7 @@ class Driver:
         except InstanceLost as error:
             self.reason, self._gone = str(error), True
         except Exception:
-            log.exception("prediction %s", attempt.prediction.id)
+            log.exception("the platform failed", extra={"prediction": attempt.prediction.id})
             self.reason, self._gone = "The platform failed to drive the model.", True
         finally:
             self._attempts.pop(attempt.prediction.id, None)

@@ -7,9 +7,14 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from mainspring.core.errors import MainspringError
 from mainspring.core.ids import parse_time, rfc3339
 from mainspring.core.prediction import Prediction
 from mainspring.records.instances import Instance
+
+
+class SetupFailed(MainspringError):
+    """The model's setup failed."""
 
 
 class Boot:
@@ -46,6 +51,7 @@ class Boot:
         return json.dumps(self.steps)
 
 
+NOT_IN_TIME = "model container failed to boot and complete setup within {:.0f} seconds"
 ENVIRONMENT, STARTED, ANSWERING = "environment found", "process started", "server answering"
 
 

@@ -14,15 +14,17 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from mainspring.core.egress import Egress, RefusedTarget, Target, check_webhook, parse_target
-from mainspring.core.ids import new_id, rfc3339
+from mainspring.core.ids import new_id, parse_time, rfc3339
 from mainspring.core.prediction import Prediction, Status
 from mainspring.core.webhooks import QUIET_S, pause_after, signature, wanted
 from mainspring.database.hints import Hints
 from mainspring.records.deliveries import Deliveries, Delivery, Settled, Try
+from mainspring.records.observed import Observed
 from mainspring.records.predictions import Predictions
 from mainspring.records.rendering import Renderer, encode
 from mainspring.records.signing import Signing
 from mainspring.services.posting import NotPosted, Poster
+from mainspring.services.storyteller import Storyteller, webhook_of
 
 log = logging.getLogger(__name__)
 _WIDEST, _NARROWEST = 16, 2
@@ -65,7 +67,11 @@ class Webhooks:
         egress: Egress,
         now: Callable[[], datetime],
         timeout_s: float = 15.0,
+        observed: Observed | None = None,
+        story: Storyteller | None = None,
     ) -> None:
+        self._observed = observed or Observed()
+        self._story = story
         self._hints = hints
         self._deliveries = deliveries
         self._predictions = predictions
@@ -180,13 +186,15 @@ class Webhooks:
         except (NotPosted, RefusedTarget) as error:
             fault = str(error)
         except Exception as error:
-            log.exception("webhook %s", delivery.webhook_id)
+            log.exception("the webhook failed", extra=_about(delivery))
             fault = f"the platform failed: {type(error).__name__}"
         lane.answered(status is not None)
         if status is not None and not 200 <= status < 300:
             fault = f"answered {status}" + (", and redirects are not followed" if 300 <= status < 400 else "")
         tried = Try(delivery.tries + 1, rfc3339(at), status, round(clock() - began, 4), fault)
-        self._done.append(self._judge(delivery, tried, at))
+        settled = self._judge(delivery, tried, at)
+        self._observe(settled, at)
+        self._done.append(settled)
         if self._noting is None or self._noting.done():
             self._noting = asyncio.create_task(self._note())
 
@@ -211,9 +219,24 @@ class Webhooks:
             f"webhook-id: {delivery.webhook_id}\r\nwebhook-timestamp: {stamp}\r\n"
             f"webhook-signature: {signature(keys, delivery.webhook_id, stamp, body)}\r\n"
         )
+        if prediction.trace is not None and (
+            span := webhook_of(prediction, delivery.event, delivery.tries + 1)
+        ):
+            head += "".join(f"{name}: {value}\r\n" for name, value in span.headers().items())
         if target.authorization:
             head += f"Authorization: {target.authorization}\r\n"
         return target, head.encode() + b"\r\n" + body
+
+    def _observe(self, settled: Settled, at: datetime) -> None:
+        delivery, tried = settled.delivery, settled.latest
+        self._observed.webhook_tries[(delivery.event, settled.state)] += 1
+        if settled.state == "delivered":
+            happened = parse_time(_happened_at(delivery))
+            self._observed.delivered(
+                delivery.event, max(0.0, (at - happened).total_seconds() + tried.duration)
+            )
+        if self._story is not None and delivery.prediction.trace is not None:
+            self._story.tried(delivery.prediction, delivery.event, at, tried)
 
     def _judge(self, delivery: Delivery, tried: Try, at: datetime) -> Settled:
         """What becomes of a delivery after a try that began at a moment."""
@@ -226,9 +249,8 @@ class Webhooks:
         if pause_s is not None:
             return Settled(delivery, tried, "pending", _after(ended, pause_s))
         if delivery.event == "completed":
-            log.warning(
-                "webhook %s was given up after %d tries: %s", delivery.webhook_id, tried.attempt, tried.error
-            )
+            facts = _about(delivery) | {"tries": tried.attempt, "reason": tried.error or ""}
+            log.warning("the webhook was given up", extra=facts)
             return Settled(delivery, tried, "dead", rfc3339(ended))
         return Settled(delivery, tried, "failed", _after(ended, QUIET_S))
 
@@ -288,6 +310,18 @@ def _is_void(event: str, prediction: Prediction) -> bool:
     told = "completed" in wanted(prediction.webhook, prediction.webhook_events_filter)
     superseded = prediction.status.terminal and told and event in ("output", "logs")
     return prediction.status is Status.STARTING or superseded
+
+
+def _happened_at(delivery: Delivery) -> str:
+    """When what it tells of came to be; for output and logs, when it was due."""
+    prediction = delivery.prediction
+    if delivery.event == "completed":
+        return prediction.completed_at or delivery.due_at
+    return (prediction.started_at or delivery.due_at) if delivery.event == "start" else delivery.due_at
+
+
+def _about(delivery: Delivery) -> dict[str, str | int]:
+    return {"prediction": delivery.prediction.id, "webhook": delivery.webhook_id}
 
 
 def _after(moment: datetime, seconds: float) -> str:

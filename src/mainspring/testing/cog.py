@@ -1,30 +1,12 @@
-"""For tests: a server that speaks Cog and misbehaves on command, and a launcher that starts such servers.
-
-    async def model(run: Run) -> object:      # what a prediction does
-        await run.log("thinking\\n")
-        await run.output("a", "b")
-        return run.input["text"]
-
-    async with FakeCog(model) as cog:
-        client = CogClient(cog.address)
-
-Nothing here sleeps: a model waits on events that the test sets, and a test waits with `until`.
-"""
+"""A server that speaks Cog and misbehaves on command."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import itertools
 import json
-import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Self
-
-from mainspring.core.errors import LaunchError
-from mainspring.launchers import Launched, LaunchSpec
 
 Model = Callable[["Run"], Awaitable[object]]
 
@@ -88,7 +70,7 @@ class FakeCog:
     status: what health says; a slow boot is STARTING until you set READY. setup_logs and error as in health.
     conflicts: how many runs it refuses with 409 first. refusal: (status, JSON) in place of each run.
     gate: runs wait on it before they do anything. received: bodies by prediction id, in order; canceled and
-    completed: ids.
+    completed: ids. headers: of the newest run, names in small letters.
     """
 
     model: Model = echo
@@ -102,6 +84,7 @@ class FakeCog:
     received: dict[str, dict[str, Any]] = field(default_factory=dict)
     canceled: list[str] = field(default_factory=list)
     completed: list[str] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
     address: str = ""
 
     def __post_init__(self) -> None:
@@ -161,6 +144,8 @@ class FakeCog:
                 method, path, _ = request.split(" ")
                 lengths = [line[15:] for line in fields if line.lower().startswith("content-length:")]
                 body = await reader.readexactly(int(lengths[0])) if lengths else b""
+                if method == "PUT":
+                    self.headers = {k.lower(): v.strip() for k, _, v in (f.partition(":") for f in fields)}
                 await self._answer(method, path, body, reader, writer)
                 self._changed.set()
         except (ConnectionDrop, asyncio.IncompleteReadError, ConnectionError):
@@ -256,85 +241,3 @@ async def _reply(writer: asyncio.StreamWriter, status: int, body: object) -> Non
     head = f"HTTP/1.1 {status} -\r\ncontent-type: application/json\r\ncontent-length: {len(payload)}\r\n\r\n"
     writer.write(head.encode() + payload)
     await writer.drain()
-
-
-class FakeLauncher:
-    """Implements Launcher with FakeCogs in this process.
-
-    make: the FakeCog for a spec. launches: all specs, in order; cogs: living ones by instance id. refuse: a
-    text with which the next launches fail. tidied: prediction ids.
-    """
-
-    def __init__(self, root: Path, make: Callable[[LaunchSpec], FakeCog] | None = None) -> None:
-        self.root = root
-        self.make = make or (lambda spec: FakeCog(slots=spec.slots))
-        self.launches: list[LaunchSpec] = []
-        self.cogs: dict[str, FakeCog] = {}
-        self.terminated: list[str] = []
-        self.tidied: list[str] = []
-        self.reaped: list[int] = []
-        self.refuse: str | None = None
-        self._ended: dict[str, asyncio.Event] = {}
-        self._pids = itertools.count(1_000_000_000)
-
-    async def launch(self, spec: LaunchSpec) -> Launched:
-        """Start a FakeCog. Raises LaunchError if `refuse` is set."""
-        self.launches.append(spec)
-        if self.refuse is not None:
-            raise LaunchError(self.refuse)
-        cog = self.make(spec)
-        launched = Launched(await cog.start(), next(self._pids), 1, self.root / spec.instance_id)
-        launched.inbox.mkdir(parents=True)
-        launched.outbox.mkdir()
-        self.cogs[spec.instance_id] = cog
-        self._ended[spec.instance_id] = asyncio.Event()
-        return launched
-
-    async def die(self, instance_id: str) -> None:
-        """Let an instance's process end as by SIGKILL."""
-        await self.cogs.pop(instance_id).close()
-        self._ended[instance_id].set()
-
-    async def wait(self, instance: Launched) -> None:
-        """Return when it has died or was terminated."""
-        await self._ended[instance.workdir.name].wait()
-
-    async def terminate(self, instance: Launched, grace_s: float) -> None:
-        """End it and remove its workdir."""
-        self.terminated.append(instance.workdir.name)
-        if self.alive(instance):
-            await self.die(instance.workdir.name)
-        shutil.rmtree(instance.workdir, ignore_errors=True)
-
-    def alive(self, instance: Launched) -> bool:
-        """Whether it was neither terminated nor died."""
-        return instance.workdir.name in self.cogs
-
-    def setup_logs(self, instance: Launched) -> str:
-        """Its FakeCog's setup logs."""
-        cog = self.cogs.get(instance.workdir.name)
-        return cog.setup_logs if cog is not None else ""
-
-    def tidy(self, instance: Launched, prediction_ids: Sequence[str]) -> None:
-        """Note the ids."""
-        self.tidied.extend(prediction_ids)
-
-    async def reap(self, pid: int, pid_started_at: int) -> None:
-        """Note the pid."""
-        self.reaped.append(pid)
-
-    @contextlib.asynccontextmanager
-    async def fenced(self, environment: Path, source: Path) -> AsyncIterator[tuple[Path, list[str]]]:
-        """Nothing is imported here."""
-        raise LaunchError("A fake launcher imports no models")
-        yield
-
-    async def sweep(self) -> int:
-        """Nothing of this process outlives it."""
-        return 0
-
-    async def close(self) -> None:
-        """End all that are left."""
-        for instance_id in list(self.cogs):
-            with contextlib.suppress(KeyError):
-                await self.die(instance_id)
