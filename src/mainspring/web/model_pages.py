@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from mainspring.api.model_replies import estimate_of
 from mainspring.api.wire import base_url
 from mainspring.core.durations import tell_retention
 from mainspring.core.schema import Schema
@@ -20,6 +21,7 @@ from mainspring.web.differences import Side, differences
 from mainspring.web.inputs import input_rows, output_rows, output_schema, output_type
 from mainspring.web.readme import readme_html
 from mainspring.web.site import Site
+from mainspring.web.version_sizes import VersionSizes
 
 _VERSIONS = 50
 _LINKS = (
@@ -44,6 +46,7 @@ class ModelPages:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._catalog = site.ctx.catalog
+        self._sizes = VersionSizes(site.ctx.settings.data / "sources", site.ctx.objects)
         self.routes = [
             Route("/{owner}/{name}", self.playground, methods=["GET"]),
             Route("/{owner}/{name}/api", self.api, methods=["GET"]),
@@ -110,6 +113,7 @@ class ModelPages:
             "Versions",
             model,
             versions=found.items,
+            sizes=await self._sizes.of(found.items),
             more=found.next is not None,
             old=old,
             new=new,
@@ -223,6 +227,8 @@ class ModelPages:
             "streams": {"iterator": kind.iterator, "text": kind.concatenate, "files": kind.has_files},
             "base": {"here": at.here, "files": at.for_files},
             "example": await self._example(request, model),
+            "estimate": await estimate_of(request, model),
+            "hardware": model.hardware,
             "account": account.username if (account := await self._site.account(request)) else None,
         }
         return json_block(data)

@@ -2,6 +2,7 @@
 import { call, signIn } from "./api.js";
 import { Filters } from "./filters.js";
 import { Row } from "./run-rows.js";
+import { today } from "./today.js";
 
 const PAGE = 50;
 const MOST_ROWS = 1000;
@@ -174,3 +175,4 @@ document.addEventListener("visibilitychange", () => { if (!document.hidden) { wa
 document.addEventListener("scroll", () => { if (unseen && top() > 0) { unseen = 0; part("newer").hidden = true; } }, { passive: true });
 setInterval(() => { for (const row of rows.values()) if (row.open) row.tick(); }, 1000);
 load();
+if (kind === "prediction") today(part("today"));

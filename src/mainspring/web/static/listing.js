@@ -1,9 +1,8 @@
 // A table of what a section of the API lists, page after page.
 import { call, signIn } from "./api.js";
 import { button, make } from "./dom.js";
-import { ago } from "./format.js";
 
-export const when = (text) => make("time", { dateTime: text, title: new Date(text).toLocaleString(), data: { ago: "" } }, ago(text));
+export { when } from "./dom.js";
 
 // box holds [data-asking], [data-none] (shown when there is nothing) and [data-trouble].
 // columns: [word, cell(item), class]; a cell gives a text, an element or a list of them.

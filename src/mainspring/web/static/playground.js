@@ -2,10 +2,11 @@
 import { call, cancel, deploy, ended, predict, signIn } from "./api.js";
 import { codeBlock, copier, make, pageData, segments, toast } from "./dom.js";
 import { fileOf } from "./output.js";
-import { span } from "./format.js";
+import { money, span } from "./format.js";
 import { follow } from "./follow.js";
 import { Form } from "./form.js";
 import { Result } from "./result.js";
+import { Sharing } from "./sharing.js";
 import { serverFaults } from "./schema.js";
 import { code, gives, languages } from "./snippets.js";
 
@@ -86,11 +87,19 @@ function watch(prediction, input) {
   result?.close();
   result = new Result(place, { text: data.streams.text, before: before(input) });
   result.more.append(make("a", { class: "button small", href: `/p/${prediction.id}` }, "Open"), copier(() => location.origin + `/p/${prediction.id}`, "Copy the link"));
+  const mine = result;
+  const sharing = new Sharing(make("div"), prediction.id, () => {});
+  mine.element.append(sharing.place);
   result.show(prediction);
   current = follow(prediction, {
     text: data.streams.text,
-    changed: (now) => { result.show(now); if (ended(now.status)) over(now); },
-    said: (output) => result.say(output),
+    changed: (now) => {
+      mine.show(now);
+      if (!ended(now.status)) return;
+      over(now);
+      if (now.status === "succeeded") { mine.more.prepend(sharing.button); sharing.look(true); }
+    },
+    said: (output) => mine.say(output),
     lost: (error) => toast(error.message),
   });
   current.id = prediction.id;
@@ -98,11 +107,12 @@ function watch(prediction, input) {
 
 function over(prediction) {
   busy(false);
-  if (prediction.status === "succeeded") estimate(prediction.metrics?.predict_time);
+  if (prediction.status === "succeeded" && !data.estimate) estimate(prediction.metrics?.predict_time);
 }
 
-function estimate(seconds) {
-  part("estimate").textContent = seconds === undefined ? "" : `about ${span(seconds * 1000)}`;
+function estimate(seconds, cost) {
+  const told = [seconds !== undefined && span(seconds * 1000), Number(cost) && money(cost)].filter(Boolean);
+  part("estimate").textContent = told.length ? `about ${told.join(", ")}` : "";
 }
 
 async function start() {
@@ -178,8 +188,18 @@ function watchEnded(given) {
   result = new Result(place, { text: data.streams.text, before: image.length === 1 ? image[0].address : undefined });
   result.show(given);
   result.close();
-  estimate(given.metrics?.predict_time);
+  if (!data.estimate) estimate(given.metrics?.predict_time);
 }
+
+// What runs took lately, and cost.
+function lately({ p50_s: median, p95_s: most, cost_p50: cost }) {
+  estimate(median, cost);
+  const price = Number(cost) ? ` They cost about ${money(cost)}, ${Math.floor(1 / Number(cost)).toLocaleString("en")} for $1.` : "";
+  part("lately").textContent = `Runs take about ${span(median * 1000)} on ${data.hardware}, 95 of 100 at most ${span(most * 1000)}.${price}`;
+  part("lately").hidden = false;
+}
+
+if (data.estimate) lately(data.estimate);
 
 if (deployment) {
   const link = make("a", { href: `/deployments/${deployment.split("/").map(encodeURIComponent).join("/")}` }, deployment);
