@@ -48,7 +48,7 @@ def _server(root: Path) -> Server:
 
 def _wide(chromium: Browser, server: Server, theme: str) -> None:
     page = open_page(chromium, server, color_scheme=theme, viewport=WIDE)
-    page.get_by_role("heading", name="Explore").wait_for()
+    page.goto("/")
     _keep(page, "explore", theme)
     _playground(page, theme)
     page.goto("/mainspring/every-widget/api")
@@ -118,6 +118,7 @@ def _playground(page: Page, theme: str) -> None:
 
 def _phone(chromium: Browser, server: Server, theme: str) -> None:
     page = open_page(chromium, server, color_scheme=theme, viewport=PHONE)
+    page.goto("/")
     _keep(page, "explore-phone", theme)
     page.goto("/mainspring/every-widget")
     _keep(page, "playground-phone", theme)

@@ -156,7 +156,7 @@ def test_a_training_becomes_a_version(page: Page) -> None:
     page.get_by_label("epochs", exact=True).fill("1")
     page.get_by_role("button", name="Train").click()
     expect(page.locator(".result .state[data-state=succeeded]")).to_be_visible(timeout=SLOW_MS)
-    expect(page.locator("[data-rows] tr")).to_have_count(1)
+    expect(page.locator("[data-rows] tr", has_text="mainspring/writer")).to_have_count(1)
     page.get_by_role("link", name="Try the new version").click()
     page.wait_for_url("**/mainspring/writer/versions/*")
 
@@ -275,7 +275,7 @@ def test_nothing_is_seriously_inaccessible_or_too_wide(
         "/collections/some",
     ):
         page.goto(path)
-        page.wait_for_timeout(400)
+        expect(page.locator(".uncoil:visible, [data-asking]:visible")).to_have_count(0)
         assert serious(page) == [], path
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
     page.goto("/deployments")
