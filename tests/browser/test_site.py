@@ -15,7 +15,7 @@ from tests.e2e.server import TOKEN, Server
 
 AXE = HERE / "npm" / "node_modules" / "axe-core" / "axe.min.js"
 MODEL = "/mainspring/every-widget"
-PATHS = ["/", MODEL, f"{MODEL}/api", f"{MODEL}/examples", f"{MODEL}/readme", f"{MODEL}/versions", "/nowhere"]
+PATHS = ["/", MODEL, f"{MODEL}/api", f"{MODEL}/examples", f"{MODEL}/readme", f"{MODEL}/versions", "/nowhere", "/docs/api"]
 
 
 def predict(server: Server, model: str, **values: Any) -> dict[str, Any]:
