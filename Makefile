@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LIGHT := hello-world imitator smollm2-135m-instruct real-esrgan hibari-tts
 HEAVY := rapidocr whisper-base
+JOBS ?= $(shell nproc 2>/dev/null | awk '{print ($$1 > 4) ? 4 : $$1}')
 KEPT ?= $(or $(MAINSPRING_TEST_ENVIRONMENTS),$(CURDIR)/.test-environments)
 
 help: ## list these recipes
@@ -36,7 +37,7 @@ models: setup ## add the heavy models to the platform that runs (MAINSPRING_TOKE
 	$(BIN)/mainspring catalog add --yes $(HEAVY:%=mainspring/%)
 
 test: $(VENV)/.test-ready ## set up, then all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 test-models: $(VENV)/.test-ready ## the tests that `make test` leaves out: models with heavy environments, several GB
 	@echo "Environments are kept in $(KEPT), about 6 GB; the first run downloads about 2 GB and takes half an hour or more."
