@@ -16,11 +16,16 @@ from tests.browser.test_site import predict
 from tests.e2e.server import TOKEN, Server
 
 MODEL = "mainspring/hostile"
-MARKUP = "<img src=x onerror='window.taken=1'><script>window.taken=1</script>\"'><svg onload='window.taken=1'>"
+MARKUP = (
+    "<img src=x onerror='window.taken=1'><script>window.taken=1</script>\"'><svg onload='window.taken=1'>"
+)
 TOLD = "<img src=x onerror="
-INJECTED = """() => [...document.querySelectorAll("*")].filter((one) =>
-  [...one.attributes].some(({ name, value }) => name.startsWith("on") || (name === "href" && value.startsWith("javascript:")))
-  || one.matches("script:not([src]):not([type='application/json']), img[src='x'], iframe[srcdoc]")).map((one) => one.outerHTML)"""
+INJECTED = """() => {
+  const bad = ({ name, value }) => name.startsWith("on") || (name === "href" && value.startsWith("javascript:"));
+  const odd = "script:not([src]):not([type='application/json']), img[src='x'], iframe[srcdoc]";
+  const found = [...document.querySelectorAll("*")].filter((one) => [...one.attributes].some(bad) || one.matches(odd));
+  return found.map((one) => one.outerHTML);
+}"""
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,9 @@ def test_predictions_appear_and_move_on_without_a_reload(page: Page, server: Ser
     expect(page.locator("[data-rows] tr").first).to_have_attribute("data-id", made["id"])
     for text in (made["id"][:12], "mainspring/slow", made["version"][:8], "API"):
         expect(new).to_contain_text(text)
+    expect(page.locator("[data-today]")).to_contain_text(
+        re.compile(r"Running now\d.*Runs today\d.*Failed today\d")
+    )
     expect(new.locator(".state")).to_have_text("succeeded", timeout=30_000)
     expect(new.locator(".run")).to_contain_text("3.")
     assert page.evaluate("window.stayed")

@@ -215,6 +215,8 @@ def test_pictures_sound_and_pages_are_shown_as_what_they_are(page: Page) -> None
     field(page, "what").select_option("sound")
     run(page)
     expect(page.locator(".pane audio")).to_be_visible()
+    expect(page.locator(".waveform svg")).to_be_visible()
+    expect(page.locator(".file-line")).to_contain_text("16.0 kB")
     page.wait_for_function("document.querySelector('.pane audio').duration > 0.9")
     field(page, "what").select_option("page")
     run(page)
@@ -223,6 +225,40 @@ def test_pictures_sound_and_pages_are_shown_as_what_they_are(page: Page) -> None
     taken = page.context.new_page()
     taken.goto(link.get_attribute("href") or "")
     assert taken.title() != "taken", "a page that a model made can't run script in our origin"
+
+
+def test_texts_are_read_in_place_and_what_came_out_is_taken_along(page: Page) -> None:
+    page.goto("/mainspring/maker")
+    field(page, "what").select_option("files")
+    run(page)
+    expect_status(page, "succeeded")
+    expect(page.get_by_role("region", name="notes.md").locator("strong")).to_have_text("one")
+    expect(page.get_by_role("region", name="data.json").locator(".tree")).to_contain_text("parts: [ 1 item ]")
+    expect(page.get_by_role("region", name="long.txt")).to_contain_text("The first 65.5 kB of 209 kB")
+    expect(page.locator(".file-line", has_text="solid.glb")).to_contain_text("3D model1.0 kB")
+    page.goto("/mainspring/hello-world")
+    field(page, "text").fill("taker")
+    run(page)
+    expect_status(page, "succeeded")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download the output").click()
+    assert download.value.suggested_filename == "output.txt"
+    assert download.value.path().read_text() == "hello taker"
+    page.get_by_role("button", name="Share").click()
+    page.get_by_role("dialog").get_by_role("button", name="Make a link").click()
+    expect(page.get_by_role("button", name="Stop sharing")).to_be_visible()
+
+
+def test_lists_are_sorted_by_dragging_and_by_a_button(page: Page) -> None:
+    page.goto("/mainspring/every-widget")
+    field(page, "prompt").fill("hello")
+    rows = page.locator("[data-name=tags] .item")
+    rows.nth(1).locator(".grip").drag_to(rows.nth(0), target_position={"x": 20, "y": 2})
+    expect(field(page, "tags 1")).to_have_value("two")
+    assert json.loads(code(page, "JSON"))["input"]["tags"] == ["two", "one"]
+    page.get_by_role("tab", name="Form").click()
+    rows.nth(1).get_by_role("button", name="Move up").click()
+    expect(field(page, "tags 1")).to_have_value("one")
 
 
 def test_an_image_that_went_in_is_compared_with_the_one_that_came_out(page: Page) -> None:
