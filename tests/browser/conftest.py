@@ -16,6 +16,8 @@ from tests.e2e.server import TOKEN, Server
 HERE = Path(__file__).parent
 MODELS = HERE.parents[1] / "models"
 CHROMIUM = shutil.which("chromium")
+# A camera and a microphone that show and play a pattern, and nobody who has to allow it.
+ARGUMENTS = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +38,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def chromium() -> Iterator[Browser]:
     """A browser. Its driver holds the thread's event loop, so it has to be gone before tests that are async."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
         browser.close()
 

@@ -124,6 +124,20 @@ def test_a_file_is_dropped_pasted_or_named_by_its_url(page: Page) -> None:
     assert given["image"] == "https://example.com/dropped.bin"
 
 
+def test_a_picture_is_taken_and_a_sound_recorded(page: Page) -> None:
+    page.goto("/mainspring/every-widget")
+    page.locator("[data-name=image]").get_by_role("button", name="Camera").click()
+    expect(page.locator("dialog video")).to_have_js_property("videoWidth", 640)
+    page.get_by_role("button", name="Take the picture").click()
+    expect(page.locator("[data-name=image] .file-name")).to_contain_text("photo.png")
+    expect(page.locator("[data-name=image] .preview img")).to_have_js_property("naturalWidth", 640)
+    sound = page.locator("[data-name=audio]")
+    sound.get_by_role("button", name="Record").click()
+    sound.get_by_role("button", name="Stop").click()
+    expect(sound.locator(".file-name")).to_contain_text("recording.webm")
+    expect(sound.locator("audio")).to_be_visible()
+
+
 def test_what_is_wrong_is_told_at_its_field_and_in_the_summary(page: Page) -> None:
     page.goto("/mainspring/every-widget")
     field(page, "steps").fill("400")
@@ -217,7 +231,7 @@ def test_pictures_sound_and_pages_are_shown_as_what_they_are(page: Page) -> None
     expect(page.locator(".pane audio")).to_be_visible()
     expect(page.locator(".waveform svg")).to_be_visible()
     expect(page.locator(".file-line")).to_contain_text("16.0 kB")
-    page.wait_for_function("document.querySelector('.pane audio').duration > 0.9")
+    expect(page.locator(".pane audio")).to_have_js_property("duration", 1)
     field(page, "what").select_option("page")
     run(page)
     link = page.get_by_role("link", name="Download page.html")

@@ -240,11 +240,15 @@ def test_every_field_is_called_as_its_input(page: Page, server: Server) -> None:
         expect(page.get_by_label(name, exact=True)).to_be_visible()
 
 
+FIRST_PAINT = """() => new Promise((seen) => new PerformanceObserver((list) => {
+  for (const one of list.getEntries()) if (one.name === "first-contentful-paint") seen(one.startTime);
+}).observe({ type: "paint", buffered: true }))"""
+
+
 def test_the_first_paint_is_quick(page: Page) -> None:
     page.goto(MODEL)
     taken = []
     for _ in range(3):
         page.reload()
-        page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length")
-        taken.append(page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime"))
+        taken.append(page.evaluate(FIRST_PAINT))
     assert min(taken) < 500, "on a machine that is busy with other tests"

@@ -340,5 +340,8 @@ async def test_static_files_are_kept_for_good_by_their_version_only(browser: htt
     assert (stale.headers["cache-control"], stale.content) == ("no-cache", pinned.content)
     again = await browser.get("/static/older/base.css", headers={"If-None-Match": stale.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
+    plain = await browser.get(url or "", headers={"Accept-Encoding": "identity"})
+    assert (plain.content, "content-encoding" in plain.headers) == (pinned.content, False)
+    assert int(pinned.headers["content-length"]) < len(plain.content) / 2
     script = await browser.head("/static/older/frame.js")
     assert script.headers["content-type"] == "text/javascript; charset=utf-8"

@@ -23,7 +23,7 @@ async function change(body) {
 }
 
 function release(current, given, title, text) {
-  const form = new ReleaseForm({ ...runs(current), ...given });
+  const form = new ReleaseForm({ ...runs(current), ...given }, runs(current));
   return dialogForm({ title, text, fields: form.fields, action: "Release", submit: () => change(form.values()) });
 }
 

@@ -7,8 +7,10 @@ import { sortable, sorters } from "./sorting.js";
 const INLINE = 256 * 1024;
 const kinds = [["image", /image|photo|picture|img|mask|frame|face/i], ["audio", /audio|speech|voice|sound|song|music/i], ["video", /video|clip|movie/i]];
 const told = (element) => element.dispatchEvent(new Event("input", { bubbles: true }));
-const guess = (field) => kinds.find(([, words]) => words.test(field.name))?.[0] ?? "";
-const accepts = (field) => field.schema["x-cog-accept"] ?? field.schema.items?.["x-cog-accept"] ?? (guess(field) ? `${guess(field)}/*` : "");
+const said = (field) => field.schema["x-cog-accept"] ?? field.schema.items?.["x-cog-accept"] ?? "";
+// What kind of file it takes: as its author said, else as its name lets one think.
+const guess = (field) => kinds.find(([kind, words]) => (said(field) ? said(field).includes(`${kind}/`) : words.test(field.name)))?.[0] ?? "";
+const accepts = (field) => said(field) || (guess(field) ? `${guess(field)}/*` : "");
 
 const dataUri = (file) => new Promise((done, failed) => {
   const reader = new FileReader();
