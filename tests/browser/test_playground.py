@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import MODELS, in_module
+from tests.browser.test_site import serious
 
 DRAWING = MODELS / "mainspring" / "real-esrgan" / "drawing.png"
 
@@ -250,6 +251,7 @@ def test_texts_are_read_in_place_and_what_came_out_is_taken_along(page: Page) ->
     expect(page.get_by_role("region", name="data.json").locator(".tree")).to_contain_text("parts: [ 1 item ]")
     expect(page.get_by_role("region", name="long.txt")).to_contain_text("The first 65.5 kB of 209 kB")
     expect(page.locator(".file-line", has_text="solid.glb")).to_contain_text("3D model1.0 kB")
+    assert serious(page) == []
     page.goto("/mainspring/hello-world")
     field(page, "text").fill("taker")
     run(page)

@@ -240,6 +240,30 @@ def test_every_field_is_called_as_its_input(page: Page, server: Server) -> None:
         expect(page.get_by_label(name, exact=True)).to_be_visible()
 
 
+def test_waiting_behind_others_is_told_apart_from_the_boot(page: Page) -> None:
+    page.goto("/login")
+    moments = {"queued_at": 0, "booting_at": 10, "setup_at": 110, "started_at": 5110, "completed_at": 6110}
+    told: dict[str, Any] = {name: f"2026-01-01T00:00:{ms / 1000:06.3f}Z" for name, ms in moments.items()}
+    told["steps"] = [{"name": "ready", "at": "2026-01-01T00:00:01.110Z"}]
+    drawn = page.evaluate(
+        in_module(
+            "timeline", "return module.parts(given).map(({ part, from, to }) => `${part} ${to - from}`);"
+        ),
+        {"status": "succeeded", "timeline": told},
+    )
+    assert drawn == ["queued 10", "booting 100", "setup 1000", "queued 4000", "running 1000"]
+
+
+def test_spans_and_money_are_told_as_people_read_them(page: Page) -> None:
+    page.goto("/login")
+    tell = "return [given.map(module.span), [0.0042, '12.5', 3e-8, 0].map(module.money)];"
+    spans, money = page.evaluate(
+        in_module("format", tell), [7, 1234, 59_970, 119_999, 3_600_000, 7_800_000, 8e9]
+    )
+    assert spans == ["7 ms", "1.2 s", "1 min", "1 min 59 s", "1 h", "2 h 10 min", "92 d"]
+    assert money == ["$0.0042", "$12.50", "< $0.000001", "$0"]
+
+
 FIRST_PAINT = """() => new Promise((seen) => new PerformanceObserver((list) => {
   for (const one of list.getEntries()) if (one.name === "first-contentful-paint") seen(one.startTime);
 }).observe({ type: "paint", buffered: true }))"""

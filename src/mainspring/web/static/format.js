@@ -5,7 +5,7 @@ export function span(ms) {
   if (ms < 0) return "0 ms";
   if (ms < 1000) return `${Math.round(ms)} ms`;
   if (ms < 59_950) return `${(ms / 1000).toFixed(1)} s`;
-  const seconds = Math.floor(ms / 1000);
+  const seconds = Math.max(60, Math.floor(ms / 1000));
   for (const [limit, unit, word, part, small] of [[3600, 60, "min", 1, "s"], [172_800, 3600, "h", 60, "min"]]) {
     const rest = Math.floor((seconds % unit) / part);
     if (seconds < limit) return `${Math.floor(seconds / unit)} ${word}${rest ? ` ${rest} ${small}` : ""}`;
