@@ -258,9 +258,9 @@ def test_spans_and_money_are_told_as_people_read_them(page: Page) -> None:
     page.goto("/login")
     tell = "return [given.map(module.span), [0.0042, '12.5', 3e-8, 0].map(module.money)];"
     spans, money = page.evaluate(
-        in_module("format", tell), [7, 1234, 59_970, 119_999, 3_600_000, 7_800_000, 8e9]
+        in_module("format", tell), [7, 2.46, 123.4, 1234, 59_970, 119_999, 3_600_000, 7_800_000, 8e9]
     )
-    assert spans == ["7 ms", "1.2 s", "1 min", "1 min 59 s", "1 h", "2 h 10 min", "92 d"]
+    assert spans == ["7 ms", "2.5 ms", "123 ms", "1.2 s", "1 min", "1 min 59 s", "1 h", "2 h 10 min", "92 d"]
     assert money == ["$0.0042", "$12.50", "< $0.000001", "$0"]
 
 

@@ -3,6 +3,7 @@
 export function span(ms) {
   if (!Number.isFinite(ms)) return "";
   if (ms < 0) return "0 ms";
+  if (ms < 10) return `${Number(ms.toFixed(1))} ms`;
   if (ms < 1000) return `${Math.round(ms)} ms`;
   if (ms < 59_950) return `${(ms / 1000).toFixed(1)} s`;
   const seconds = Math.max(60, Math.floor(ms / 1000));
