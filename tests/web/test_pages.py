@@ -290,6 +290,7 @@ async def test_pages_may_load_only_what_is_ours_and_are_small(
         await sign_in(house, browser)
     page = await browser.get(path)
     policy = dict(part.split(" ", 1) for part in page.headers["content-security-policy"].split("; "))
+    assert policy["frame-src"] == "'self'"
     assert policy["default-src"] == policy["base-uri"] == policy["frame-ancestors"] == "'none'"
     assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
     assert page.headers["x-content-type-options"] == "nosniff"
