@@ -50,8 +50,8 @@ class _Server(uvicorn.Server):
         return nullcontext()
 
 
-def serving_on(app: ASGIApp, cert_file: Path, key_file: Path) -> list[_Server]:
-    """(the HTTP server, the HTTPS server) of an application."""
+def serving_on(app: ASGIApp, cert_file: Path, key_file: Path, proxies: str = "") -> list[_Server]:
+    """(the HTTP server, the HTTPS server) of an application. proxies: whose word on the client is taken."""
     common: dict[str, Any] = {
         "http": "httptools",
         "ws": "none",
@@ -61,6 +61,8 @@ def serving_on(app: ASGIApp, cert_file: Path, key_file: Path) -> list[_Server]:
         "server_header": False,
         "timeout_graceful_shutdown": 3,
         "timeout_keep_alive": 75,
+        "proxy_headers": bool(proxies),
+        "forwarded_allow_ips": proxies,
     }
     plain = uvicorn.Config(app, **common)
     secure = uvicorn.Config(app, **common, ssl_certfile=cert_file, ssl_keyfile=key_file)

@@ -69,7 +69,9 @@ async def _serve(settings: Settings, chosen: str | None, announce: Callable[[Ann
     stopping, hurry = signals()
     token = await platform.first_token(chosen)
     await platform.start()
-    listening = serving_on(platform.app(), certificates.cert_file, certificates.key_file)
+    listening = serving_on(
+        platform.app(), certificates.cert_file, certificates.key_file, settings.trusted_proxies
+    )
     serving = [
         asyncio.create_task(server.serve(sockets=[sock, *also_ipv6(sock)]))
         for server, sock in zip(listening, sockets, strict=True)

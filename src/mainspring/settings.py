@@ -110,6 +110,12 @@ class Settings:
     estimate_s: float = _doc(
         60.0, "How long a run is taken to last, for spending limits, as long as its model has not run."
     )
+    audit_retention_s: float = _doc(7_776_000.0, "How long the audit log is kept; 0 is for ever.")
+    trusted_proxies: str = _doc(
+        "",
+        "Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed: addresses or networks, separated by"
+        " commas, or *; else a request comes from whoever is connected.",
+    )
     limit_stops: bool = _doc(
         False, "Cancel what runs and waits when a hard spending limit is reached, not only refuse what comes."
     )

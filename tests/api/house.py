@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -39,13 +39,14 @@ BASE = "https://mainspring.test"
 
 @dataclass(slots=True)
 class House:
-    """Its context, its app, clocks (of the day, monotonic) that stand still, and tokens by account."""
+    """Its context, its app, clocks (of the day, monotonic) that stand still, tokens by account, and their ids."""
 
     context: Context
     app: Any
     clock: list[datetime]
     passed: list[float]
     tokens: dict[str, str]
+    ids: dict[str, str] = field(default_factory=dict)
 
     def client(self, account: str | None = "ada") -> httpx.AsyncClient:
         headers = {"Authorization": f"Bearer {self.tokens[account]}"} if account else {}
@@ -110,6 +111,7 @@ async def open_house(root: Path, settings: Settings, *, fresh: bool = True) -> A
             settings=settings,
             builder=builder,
             accounts=ledger.accounts,
+            members=ledger.members,
             catalog=ledger.catalog,
             aliases=ledger.aliases,
             installed=ledger.installed,

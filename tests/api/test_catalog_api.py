@@ -95,10 +95,10 @@ async def test_a_build_that_fails_leaves_nothing_installed(house: House, ada: ht
     assert organization.type == "organization"
 
 
-async def test_the_operator_administers_organizations_and_nobody_else_does(
+async def test_owners_of_an_organization_have_its_models_and_the_operator_not_those_of_others(
     house: House, ada: httpx.AsyncClient, bob: httpx.AsyncClient
 ) -> None:
-    await house.context.accounts.create_account("acme", "organization", "acme", START)
+    await house.context.members.create("acme", "Acme", "ada", START)
     await house.model("secret", "acme", visibility="private")
     await house.model("own", "bob", visibility="private")
     assert (await ada.get("/models/acme/secret")).status_code == 200

@@ -20,7 +20,10 @@ from tests.browser.conftest import MODELS, open_page
 from tests.browser.test_site import predict, serious
 from tests.e2e.server import TOKEN, Server
 
-PATHS = ["/predictions", "/trainings", "/models", "/files", "/tokens", "/settings"]
+PATHS = [
+    *("/predictions", "/trainings", "/models", "/files", "/tokens", "/settings"),
+    *("/organizations", "/organizations/acme", "/accounts", "/audit"),
+]
 MANY = 200_000
 
 
@@ -202,6 +205,46 @@ def test_a_token_is_shown_once_and_can_be_disabled(page: Page, server: Server) -
     expect(made).to_contain_text("disabled")
     with pytest.raises(urllib.error.HTTPError, match="401"):
         ask(server, "/v1/account", secret)
+
+
+def test_an_organization_its_people_and_a_token_of_its_own(page: Page, server: Server) -> None:
+    page.goto("/accounts")
+    page.get_by_label("New account").fill("ada")
+    page.get_by_role("button", name="Create account").click()
+    ada = page.get_by_label("The new token", exact=True).get_by_role("region").inner_text()
+    page.goto("/organizations")
+    page.get_by_label("New organization").fill("acme")
+    page.get_by_role("button", name="Create organization").click()
+    page.get_by_role("link", name="acme", exact=True).click()
+    page.get_by_label("Add somebody").fill("ada")
+    page.get_by_role("button", name="Add", exact=True).click()
+    role = page.get_by_label("Role of ada")
+    role.select_option("viewer")
+    page.reload()
+    expect(role).to_have_value("viewer")
+    assert ask(server, "/v1/organizations", ada)["results"][0]["role"] == "viewer"
+    page.get_by_label("Account", exact=True).select_option("acme")
+    page.goto("/tokens?account=acme")
+    page.get_by_label("Name").fill("shop")
+    page.get_by_role("checkbox", name="admin").uncheck()
+    page.get_by_label("Expires").select_option("30d")
+    page.get_by_label("Monthly limit in USD").fill("5")
+    page.get_by_role("button", name="Create token").click()
+    shown = page.get_by_label("The new token", exact=True).get_by_role("region")
+    first = shown.inner_text()
+    made = page.locator("tr", has_text="shop")
+    for text in ("read run push", "$5.00 a month", "active"):
+        expect(made).to_contain_text(text)
+    assert ask(server, "/v1/account", first)["username"] == "acme"
+    page.get_by_role("button", name="Rotate shop").click()
+    page.get_by_role("button", name="Rotate", exact=True).click()
+    expect(shown).not_to_have_text(first)
+    assert ask(server, "/v1/account", shown.inner_text())["username"] == "acme"
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        ask(server, "/v1/account", first)
+    page.goto("/audit?account=acme")
+    page.get_by_role("tab", name="By others").click()
+    expect(page.locator("tr", has_text="tokens.rotate")).to_contain_text("mainspring")
 
 
 def test_files_are_put_in_read_and_deleted(page: Page, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -57,6 +58,10 @@ class Double:
     file_headers: list[dict[str, str]] = field(default_factory=list)
     canceled: threading.Event = field(default_factory=threading.Event)
     polled: threading.Event = field(default_factory=threading.Event)
+    creating: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.creating.set()
 
     def prediction(self, state: dict[str, Any]) -> dict[str, Any]:
         urls = {"get": f"{self.url}/v1/predictions/p1", "cancel": f"{self.url}/v1/predictions/p1/cancel"}
@@ -138,6 +143,7 @@ class Double:
         self.created.append((request.url.path, await request.json()))
         if self.refusal:
             return JSONResponse(self.refusal[1], self.refusal[0], media_type="application/problem+json")
+        await asyncio.to_thread(self.creating.wait, 60)
         return self.refused(request) or JSONResponse(self.prediction({"status": "starting"}), 201)
 
     async def poll(self, request: Request) -> Response:
@@ -179,7 +185,8 @@ class Double:
 
     async def tokens(self, request: Request) -> Response:
         token = {"id": "t1", "name": "first", "prefix": "ms_ab", "last_four": "wxyz", "disabled_at": None}
-        token |= {"created_at": "2026-11-21T05:06:07Z", "last_used_at": None}
+        token |= {"created_at": "2026-11-21T05:06:07Z", "last_used_at": None, "expires_at": None}
+        token |= {"scopes": ["read"]}
         if request.method == "POST":
             return JSONResponse({**token, **await request.json(), "token": "ms_new"}, 201)
         return self.refused(request) or JSONResponse({"results": [token], "next": None, "previous": None})

@@ -32,6 +32,8 @@ COMMANDS = dict(commands())
 def test_the_commands_are_these() -> None:
     top = {
         "account",
+        "audit",
+        "org",
         "serve",
         "run",
         "train",

@@ -67,7 +67,7 @@ def test_what_is_no_url_is_told(cli: Cli, url: str) -> None:
     assert "not an http or https URL" in done.stderr
 
 
-def test_tokens_are_listed_made_and_revoked(server: Double, cli: Cli) -> None:
+def test_tokens_are_listed_made_and_disabled(server: Double, cli: Cli) -> None:
     listed = cli("token", "list").stdout
     assert "ms_ab…wxyz" in listed
     assert "2026-11-21 05:06" in listed
@@ -75,7 +75,7 @@ def test_tokens_are_listed_made_and_revoked(server: Double, cli: Cli) -> None:
     made = cli("token", "create", "laptop")
     assert made.stdout == "ms_new\n"
     assert "ms_new" not in made.stderr
-    assert cli("token", "revoke", "t1").exit_code == 0
+    assert cli("token", "disable", "t1").exit_code == 0
     assert server.changed == [("DELETE", "/v1/tokens/t1", None)]
 
 

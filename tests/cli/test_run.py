@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -271,23 +272,41 @@ def test_progress_lines_are_recognised() -> None:
     assert read_progress("we are at 40% | of all") is None
 
 
-def test_ctrl_c_cancels_the_prediction(server: Double, home: Path) -> None:
-    server.states = [{"status": "processing"}]
+def interruptible(*arguments: str) -> subprocess.Popen[str]:
     code = "from mainspring.cli import main; main()"
-    command = [sys.executable, "-c", code, "run", "acme/hello", "-i", "prompt=x"]
-    source = str(Path(__file__).parents[2] / "src")
-    running = subprocess.Popen(
-        command,
-        env={**os.environ, "PYTHONPATH": source},
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *arguments],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")},
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
+
+
+def test_ctrl_c_cancels_the_prediction(server: Double, home: Path) -> None:
+    server.states = [{"status": "processing"}]
+    running = interruptible("run", "acme/hello", "-i", "prompt=x")
     assert server.polled.wait(60)
     running.send_signal(signal.SIGINT)
     out, err = running.communicate(timeout=60)
-    assert server.canceled.is_set()
+    assert server.canceled.is_set(), err
     assert running.returncode == 130
     assert "prediction p1 was canceled" in err
     assert "Traceback" not in err
     assert TOKEN not in out + err
+
+
+def test_ctrl_c_cancels_what_is_being_made(server: Double, home: Path) -> None:
+    server.creating.clear()
+    running = interruptible("run", "acme/hello", "-i", "prompt=x")
+    while not server.created:
+        assert running.poll() is None
+        time.sleep(0.01)
+    running.send_signal(signal.SIGINT)
+    assert running.stderr is not None
+    while "canceling" not in (line := running.stderr.readline()):
+        assert line
+    server.creating.set()
+    _, err = running.communicate(timeout=60)
+    assert server.canceled.is_set(), err
+    assert (running.returncode, "prediction p1 was canceled" in err) == (130, True)

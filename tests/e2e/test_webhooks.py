@@ -160,7 +160,11 @@ def test_every_completed_arrives_though_receiver_and_server_are_killed(
             headers=entry["headers"], body=entry["body"], secret=WebhookSigningSecret(key=secret)
         )
     ends = [e["headers"]["webhook-id"] for e in got if e["said"]["status"] in TERMINAL]
-    print(f"{len(accepted)} predictions, {len(got)} requests, {len(ends)} of completed, lost 0")
+    refused, lost = sum(not e["counted"] for e in got), set(accepted) - receiver.completed()
+    print(
+        f"webhooks: {len(accepted)} predictions, {len(MOMENTS_S)} kills of the server, {len(got)} requests,"
+        f" {refused} of them refused, {len(ends)} of completed, {len(lost)} lost"
+    )
     if shutil.which("node") and (CLIENTS / "node_modules").is_dir():
         command = ["node", "webhooks.mjs", str(receiver.file), secret]
         done = subprocess.run(command, cwd=CLIENTS, capture_output=True, text=True, check=True)

@@ -9,7 +9,7 @@ import pytest
 from mainspring.core.prediction import Outcome, Prediction, Status
 from mainspring.database import Statement
 from mainspring.database.sqlite import SqliteDatabase
-from mainspring.records.deliveries import Deliveries, Settled, Try
+from mainspring.records.deliveries import Deliveries, Delivery, Settled, Try
 from mainspring.records.predictions import Note, Predictions
 
 NOW, LATER, MUCH_LATER = (f"2026-05-01T12:00:0{n}.000000Z" for n in (0, 1, 5))
@@ -58,7 +58,14 @@ async def states(deliveries: Deliveries, number: int = 1) -> States:
 
 
 async def due(deliveries: Deliveries, now: str = MUCH_LATER) -> list[str]:
-    return [d.event for d in await deliveries.due("example.com:443", now, 10)]
+    return [event for _, event in await deliveries.due("example.com:443", now, 10)]
+
+
+async def the_due(deliveries: Deliveries, now: str) -> Delivery:
+    (key,) = await deliveries.due("example.com:443", now, 1)
+    found = await deliveries.get(*key)
+    assert found is not None
+    return found
 
 
 async def send(deliveries: Deliveries, event: str, *, due_at: str = LATER, state: str = "delivered") -> None:
@@ -110,7 +117,7 @@ async def test_what_happens_while_it_is_sent_is_not_lost(
 ) -> None:
     running = await predictions.create(new(events='["output"]'), "one")
     await predictions.say([Note(running, [b"1"], [])], 1, NOW)
-    (sent,) = await deliveries.due("example.com:443", NOW, 1)
+    sent = await the_due(deliveries, NOW)
     await predictions.say([Note(running, [b"2"], [])], 2, NOW)
     await deliveries.settle([Settled(sent, Try(1, NOW, 200, 0.1, None), "delivered", LATER)])
     assert await states(deliveries) == {"output": ("pending", 2)}
@@ -212,7 +219,7 @@ async def test_dead_letters_are_listed_for_their_account_and_sent_again(
     assert (await deliveries.dead("you", None, 10)).items == ()
     assert await deliveries.resend(running.id, "completed", LATER)
     assert not await deliveries.resend(running.id, "completed", LATER)
-    (again,) = await deliveries.due("example.com:443", LATER, 1)
+    again = await the_due(deliveries, LATER)
     assert (again.tries, len(again.tried()), again.webhook_id) == (0, 1, f"{running.id}-completed-1")
 
 

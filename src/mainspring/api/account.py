@@ -9,20 +9,23 @@ from msgspec import UNSET, Meta, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mainspring.api.context import authenticate, context
+from mainspring.api.calling import acting_for, authenticate
+from mainspring.api.context import context
 from mainspring.api.operation import Operation
 from mainspring.api.retention import retention_asked
-from mainspring.api.wire import Body, decode, read_body, reply
+from mainspring.api.wire import Body, decode, query, read_body, reply
 from mainspring.core.durations import tell_retention
-from mainspring.core.shapes import Link
+from mainspring.core.people import Scope
+from mainspring.core.shapes import AccountQuery, Link, Name
 from mainspring.records.accounts import Account
 
 _MOST_BYTES = 1 << 16
 
 
 class AccountUpdateBody(Body):
-    """retention: a duration like 24h, off to keep data for ever, or null for what the platform does."""
+    """name: for people. retention: like 24h, off to keep data for ever, or null for what the platform does."""
 
+    name: Name | UnsetType = UNSET
     retention: str | UnsetType | None = UNSET
 
 
@@ -41,16 +44,20 @@ class AccountReply(msgspec.Struct):
 
 async def get(request: Request) -> Response:
     """GET /account."""
-    return reply(_render(await authenticate(request)))
+    caller = await authenticate(request)
+    return reply(_render(await acting_for(request, caller, query(request, AccountQuery).account)))
 
 
 async def update(request: Request) -> Response:
-    """PATCH /account: how long data of predictions that are made from now on is kept."""
-    account = await authenticate(request)
+    """PATCH /account: its name for people, and how long data of predictions that are made from now on is kept."""
+    caller, ctx = await authenticate(request), context(request)
+    account = await acting_for(request, caller, query(request, AccountQuery).account)
     body = decode(await read_body(request, _MOST_BYTES), AccountUpdateBody)
+    if not isinstance(body.name, UnsetType):
+        account = await ctx.accounts.rename(account.username, body.name) or account
     if not isinstance(body.retention, UnsetType):
         retention_s = retention_asked(body.retention)
-        account = await context(request).accounts.set_retention(account.username, retention_s) or account
+        account = await ctx.accounts.set_retention(account.username, retention_s) or account
     return reply(_render(account))
 
 
@@ -66,7 +73,9 @@ operations = [
         path="/account",
         handler=get,
         id="account.get",
+        scope=Scope.READ,
         summary="The account whose token is used",
+        query=AccountQuery,
         reply=AccountReply,
     ),
     Operation(
@@ -74,7 +83,9 @@ operations = [
         path="/account",
         handler=update,
         id="account.update",
-        summary="Choose how long the account's data is kept",
+        scope=Scope.ADMIN,
+        summary="Name the account, and choose how long its data is kept",
+        query=AccountQuery,
         body=AccountUpdateBody,
         reply=AccountReply,
         ours=True,

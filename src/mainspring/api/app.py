@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import sqlite3
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.applications import Starlette
@@ -18,7 +18,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mainspring.api import (
     account,
+    accounts,
     aliases,
+    audit,
     catalog,
     collections,
     deployments,
@@ -28,6 +30,7 @@ from mainspring.api import (
     hardware,
     metrics,
     models,
+    organizations,
     outputs,
     predictions,
     push,
@@ -41,21 +44,23 @@ from mainspring.api import (
     versions,
     webhooks,
 )
+from mainspring.api.auditing import ending, refused
 from mainspring.api.context import Context
 from mainspring.api.document import document
 from mainspring.api.limits import telling, told
 from mainspring.api.operation import Operation
 from mainspring.api.wire import problem, reply
 from mainspring.core.errors import ApiError, NotFound, Unavailable
+from mainspring.records.audit import CREATES
 
 log = logging.getLogger(__name__)
 _CREATE = re.compile(r"^/v1/(models|deployments)/(?P<owner>[^/]+)/(?P<name>[^/]+)/predictions$")
 _APPENDED = re.compile(r"^/v1/+https?:/+[^/]+(/v1/.*)$")
 
 
-def create_app(ctx: Context, pages: Sequence[BaseRoute] = ()) -> ASGIApp:
-    """The whole HTTP surface. pages: routes that are not the API's."""
-    sections = [
+def operations() -> list[Operation]:
+    """All of the API, section by section; what comes first is tried first."""
+    return [
         *predictions.operations,
         *trainings.operations,
         *streams.operations,
@@ -72,6 +77,9 @@ def create_app(ctx: Context, pages: Sequence[BaseRoute] = ()) -> ASGIApp:
         *hardware.operations,
         *fleet.operations,
         *tokens.operations,
+        *accounts.operations,
+        *organizations.operations,
+        *audit.operations,
         *push.operations,
         *webhooks.operations,
         *catalog.operations,
@@ -79,6 +87,11 @@ def create_app(ctx: Context, pages: Sequence[BaseRoute] = ()) -> ASGIApp:
         *usage.operations,
         *spending.operations,
     ]
+
+
+def create_app(ctx: Context, pages: Sequence[BaseRoute] = ()) -> ASGIApp:
+    """The whole HTTP surface. pages: routes that are not the API's."""
+    sections = operations()
     described = _Description(sections)
     app = Starlette(
         routes=[
@@ -98,7 +111,7 @@ def create_app(ctx: Context, pages: Sequence[BaseRoute] = ()) -> ASGIApp:
     app.router.redirect_slashes = False
     app.state.context = ctx
     app.state.document = described.document
-    return _OnePath(_Hot(app), sections, pages)
+    return _OnePath(_Hot(app, sections), sections, pages)
 
 
 class _Description:
@@ -125,17 +138,19 @@ class _Description:
 class _Hot:
     """Takes creates past Starlette's routing and middleware, which cost as much as the rest of such a request."""
 
-    def __init__(self, app: Starlette) -> None:
+    def __init__(self, app: Starlette, operations: Sequence[Operation]) -> None:
         self._app = app
+        self._operations = {operation.id: operation for operation in operations if operation.id in CREATES}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        handler = self._handler(scope) if scope["type"] == "http" and scope["method"] == "POST" else None
-        if handler is None:
-            await self._app(scope, receive, telling(scope, send))
+        operation = self._operation(scope) if scope["type"] == "http" and scope["method"] == "POST" else None
+        ctx: Context = self._app.state.context
+        if operation is None:
+            await self._app(scope, receive, ending(ctx, scope, telling(scope, send)))
             return
         request = Request({**scope, "app": self._app}, receive, send)
         try:
-            response = await handler(request)
+            response = await operation.serve(request)
         except ApiError as error:
             response = problem(error)
         except sqlite3.Error as error:
@@ -143,14 +158,16 @@ class _Hot:
         except Exception as error:
             response = await _broken(request, error)
         response.raw_headers.extend(told(request.scope))
+        if response.status_code >= 400:
+            await refused(ctx, request, operation, response.status_code)
         await response(scope, receive, send)
 
-    def _handler(self, scope: Scope) -> Callable[[Request], Awaitable[Response]] | None:
+    def _operation(self, scope: Scope) -> Operation | None:
         if scope["path"] == "/v1/predictions":
-            return predictions.create
+            return self._operations["predictions.create"]
         if found := _CREATE.match(scope["path"]):
             scope["path_params"] = found.groupdict()
-            return predictions.create_for_model if found[1] == "models" else deployments.create_prediction
+            return self._operations[f"{found[1]}.predictions.create"]
         return None
 
 

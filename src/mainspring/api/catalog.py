@@ -8,12 +8,14 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mainspring.api.context import authenticate, context, operator
+from mainspring.api.calling import authenticate, operator
+from mainspring.api.context import context
 from mainspring.api.lines import Say, told
 from mainspring.api.operation import Operation
 from mainspring.api.wire import Body, base_url, decode, read_body, reply
 from mainspring.bundle.catalogue import Entry
 from mainspring.core.errors import InvalidRequest, NotFound
+from mainspring.core.people import Scope
 from mainspring.records.catalog import Model
 from mainspring.records.installed import Installed
 from mainspring.services.installer import Choice, InstallError, Progress
@@ -181,6 +183,7 @@ operations = [
         path="/catalog",
         handler=list_entries,
         id="catalog.list",
+        scope=Scope.READ,
         summary="Models that can be installed",
         reply=EntriesReply,
         ours=True,
@@ -190,6 +193,7 @@ operations = [
         path="/catalog/{owner}/{name}",
         handler=add,
         id="catalog.add",
+        scope=Scope.ADMIN,
         summary="Install a model of the catalogue",
         about="""The reply is newline-delimited JSON: `{"event": "progress", "message"}`, and
 `{"event": "download", "file", "done", "total"}` in bytes; at the end
@@ -205,6 +209,7 @@ operations = [
         path="/catalog/{owner}/{name}",
         handler=remove,
         id="catalog.remove",
+        scope=Scope.ADMIN,
         summary="Remove an installed model and what was downloaded for it",
         success=204,
         faults=(403, 404, 409),

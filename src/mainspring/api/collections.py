@@ -10,15 +10,17 @@ from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mainspring.api.context import authenticate, context, operator
+from mainspring.api.calling import authenticate, operator
+from mainspring.api.context import context
 from mainspring.api.model_replies import ModelReply, render_model
 from mainspring.api.operation import Operation
 from mainspring.api.wire import PAGE, cursor, decode, page, read_body, reply
 from mainspring.core.catalog import collection_faults
 from mainspring.core.errors import InvalidField, InvalidInput, NotFound
 from mainspring.core.ids import rfc3339
+from mainspring.core.people import Scope
 from mainspring.core.shapes import CollectionBody, Page, PageQuery
-from mainspring.records.accounts import Account
+from mainspring.records.accounts import Caller
 from mainspring.records.collections import Collection
 
 _MOST_BYTES = 1 << 20
@@ -53,24 +55,24 @@ async def list_collections(request: Request) -> Response:
 
 async def get(request: Request) -> Response:
     """GET /collections/{slug}."""
-    account = await authenticate(request)
+    caller = await authenticate(request)
     found = await context(request).discovery.collections.get(request.path_params["collection_slug"])
     if found is None:
         raise NotFound
-    return reply(await _render(request, account, found))
+    return reply(await _render(request, caller, found))
 
 
 async def put(request: Request) -> Response:
     """PUT /collections/{slug}: make or replace one."""
-    account = await authenticate(request)
-    operator(request, account)
+    caller = await authenticate(request)
+    operator(request, caller)
     body = decode(await read_body(request, _MOST_BYTES), CollectionBody)
     slug = request.path_params["collection_slug"]
     if faults := collection_faults(slug, body.models):
         raise InvalidInput([InvalidField("pattern", field, told) for field, told in faults.items()])
     ctx = context(request)
     made = await ctx.discovery.collections.put(slug, body, rfc3339(ctx.now()))
-    return reply(await _render(request, account, made))
+    return reply(await _render(request, caller, made))
 
 
 async def delete(request: Request) -> Response:
@@ -81,8 +83,8 @@ async def delete(request: Request) -> Response:
     return Response(status_code=204)
 
 
-async def _render(request: Request, account: Account, found: Collection) -> CollectionReply:
-    models = await context(request).discovery.collections.models(found.slug, account.username)
+async def _render(request: Request, caller: Caller, found: Collection) -> CollectionReply:
+    models = await context(request).discovery.collections.models(found.slug, caller.username)
     return CollectionReply(
         name=found.name,
         slug=found.slug,
@@ -98,6 +100,7 @@ operations = [
         path="/collections",
         handler=list_collections,
         id="collections.list",
+        scope=Scope.READ,
         summary="Collections of models",
         query=PageQuery,
         reply=Page[CollectionItem],
@@ -107,6 +110,7 @@ operations = [
         path="/collections/{collection_slug}",
         handler=get,
         id="collections.get",
+        scope=Scope.READ,
         summary="One collection with its models",
         reply=CollectionReply,
     ),
@@ -115,6 +119,7 @@ operations = [
         path="/collections/{collection_slug}",
         handler=put,
         id="collections.put",
+        scope=Scope.ADMIN,
         summary="Make or replace a collection",
         about="For the operator of the platform.",
         body=CollectionBody,
@@ -128,6 +133,7 @@ operations = [
         path="/collections/{collection_slug}",
         handler=delete,
         id="collections.delete",
+        scope=Scope.ADMIN,
         summary="Delete a collection, not its models",
         about="For the operator of the platform.",
         success=204,

@@ -14,7 +14,9 @@ from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mainspring.api.context import Context, context, token_of
+from mainspring.api.auditing import address_of, concerns, crosses, token_of
+from mainspring.api.calling import require
+from mainspring.api.context import Context, context
 from mainspring.api.repeating import Note, once
 from mainspring.api.session import made_by
 from mainspring.api.spending import admission, priced, refuse_spending
@@ -34,7 +36,8 @@ from mainspring.core.ids import new_id, rfc3339
 from mainspring.core.prediction import Prediction, Status
 from mainspring.core.queue import Queue
 from mainspring.core.shapes import EVENTS, KeyHeaders
-from mainspring.records.accounts import Account
+from mainspring.database import Statement
+from mainspring.records.accounts import Caller
 from mainspring.records.catalog import Model, Version
 from mainspring.records.rendering import address
 from mainspring.records.timeline import server_timing, timeline_of
@@ -101,7 +104,7 @@ class Order:
     destination: owner/name, for a training. asked: the alias that named the version, if one did.
     """
 
-    account: Account
+    caller: Caller
     version: Version
     queue: Queue
     body: CreateBody
@@ -124,7 +127,7 @@ async def create_prediction(request: Request, order: Order) -> Response:
         version = await context(request).catalog.get_version(made.model, made.version)
         return await _reply(request, made, version or order.version)
 
-    return await once(request, order.account, order.raw, make, again)
+    return await once(request, order.caller, order.raw, make, again)
 
 
 async def _create(request: Request, order: Order, note: Note) -> Prediction:
@@ -140,10 +143,12 @@ async def _create(request: Request, order: Order, note: Note) -> Prediction:
     if ctx.feed.waiting(queue) >= ctx.settings.max_queue:
         raise Throttled(f"Request was throttled. The queue of {version.model} is full.", retry_after=5)
     model = await ctx.catalog.get_model(*version.model.split("/", 1))
+    if model is not None and model.visibility != "public" and order.queue.deployment is None:
+        require(request, order.caller, model.owner)
     kept, sealed = _seal(ctx, prediction_id, values, schema.secret_fields)
     prediction = Prediction(
         id=prediction_id,
-        account=order.account.username,
+        account=order.caller.username,
         model=version.model,
         version=version.id,
         queue=queue,
@@ -163,20 +168,22 @@ async def _create(request: Request, order: Order, note: Note) -> Prediction:
         destination=order.destination,
         keep_s=_keep_s(ctx, order, model, made_by(request)) if kind == "prediction" else None,
         token=token_of(request),
+        address=address_of(request),
     )
     prediction = await priced(ctx, prediction)
+    concerns(request, thing=prediction_id)
     # A caller that goes away must not leave a claimed row that nobody runs.
-    await asyncio.shield(asyncio.create_task(_enqueue(ctx, prediction, note)))
+    await asyncio.shield(asyncio.create_task(_enqueue(ctx, prediction, note, crosses(request, prediction))))
     return prediction
 
 
-async def _enqueue(ctx: Context, prediction: Prediction, note: Note) -> None:
+async def _enqueue(ctx: Context, prediction: Prediction, note: Note, crossed: tuple[Statement, ...]) -> None:
     """Store it and see that it runs: at once where a slot is free, else it waits and somebody is woken."""
     queue = prediction.queue
     ctx.feed.open(prediction.id)
     seat = ctx.feed.reserve(queue)
     try:
-        stored = await _store(ctx, prediction, seat.id if seat else None, note)
+        stored = await _store(ctx, prediction, seat.id if seat else None, note, crossed)
     except BaseException:
         ctx.feed.drop(prediction.id)
         if seat is not None:
@@ -193,12 +200,15 @@ async def _enqueue(ctx: Context, prediction: Prediction, note: Note) -> None:
         ctx.hints.hint("scale")
 
 
-async def _store(ctx: Context, prediction: Prediction, seat: str | None, note: Note) -> Prediction:
+async def _store(
+    ctx: Context, prediction: Prediction, seat: str | None, note: Note, crossed: tuple[Statement, ...]
+) -> Prediction:
     """Raises SpendLimitReached, and Conflict when the request was made before."""
     while True:
         noted = note.made(prediction.id)
         try:
-            return await ctx.predictions.create(prediction, seat, also=(*admission(ctx, prediction), *noted))
+            also = (*admission(ctx, prediction), *noted, *crossed)
+            return await ctx.predictions.create(prediction, seat, also=also)
         except Conflict:
             await refuse_spending(ctx, prediction)
             if noted:
@@ -240,9 +250,9 @@ def _seal(
 def _keep_s(ctx: Context, order: Order, model: Model | None, source: str) -> int | None:
     settings = ctx.settings
     return keep_s(
-        own=model is not None and model.owner == order.account.username,
+        own=model is not None and model.owner == order.caller.username,
         model=model.retention_s if model else None,
-        account=order.account.retention_s,
+        account=order.caller.account.retention_s,
         default=settings.web_retention_s if source == "web" else settings.retention_s,
     )
 
@@ -279,7 +289,7 @@ def _webhook(ctx: Context, body: CreateBody) -> str | None:
     try:
         check_webhook(url, ctx.egress)
     except RefusedTarget as error:
-        raise InvalidInput([InvalidField("format", field, f"{field}: {error}")]) from error
+        raise InvalidInput([InvalidField("format", field, str(error))]) from error
     return url
 
 

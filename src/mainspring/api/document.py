@@ -20,8 +20,8 @@ _GENERIC = re.compile(r"^(\w+?)_(\w+?)_$")
 _ABOUT = """The HTTP API of this platform. It is Replicate's, with additions that are marked as such; Replicate's own
 clients work with it unchanged.
 
-Every call but the open ones carries a token, as `Authorization: Bearer` or `Token`. Whatever goes wrong is answered
-with a problem."""
+Every call but the open ones carries a token, as `Authorization: Bearer` or `Token`, which must have the scope that the
+operation says: `read`, `run`, `push` or `admin`. Whatever goes wrong is answered with a problem."""
 _OFTEN = (429, 503)
 Schema = dict[str, Any]
 
@@ -106,8 +106,9 @@ def _entry(operation: Operation, schemas: _Schemas) -> Schema:
             "required": isinstance(operation.body, str) or schemas.needs(operation.body),
             "content": dict.fromkeys(operation.bodies, content),
         }
-    if operation.open:
-        entry["security"] = []
+    entry["security"] = [] if operation.open else [{"token": [operation.scope]}]
+    if operation.scope is not None:
+        entry["x-scope"] = operation.scope
     if operation.ours:
         entry["x-ours"] = True
     return entry
@@ -150,9 +151,10 @@ def _given(schema: Schema) -> Schema:
 def _faults(operation: Operation) -> list[int]:
     """What may go wrong, as far as the parts of an operation tell, and what it says itself."""
     found = {*_OFTEN, *operation.faults}
-    found |= set() if operation.open else {401}
+    found |= set() if operation.open else {401, 403}
     found |= {404} if _PARAMETER.search(operation.path) else set()
     found |= {400} if operation.query is not None or operation.headers is not None else set()
+    found |= {404} if "account" in getattr(operation.query, "__struct_fields__", ()) else set()
     found |= {400, 413, 422} if operation.bodies else set()
     found |= (
         {409} if isinstance(operation.headers, type) and issubclass(operation.headers, KeyHeaders) else set()

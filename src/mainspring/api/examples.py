@@ -8,12 +8,14 @@ from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mainspring.api.context import authenticate, context
+from mainspring.api.calling import authenticate, require
+from mainspring.api.context import context
 from mainspring.api.models import own_model, visible_model
 from mainspring.api.operation import Operation
 from mainspring.api.wire import PAGE, Body, base_url, cursor, decode, page, read_body, reply
 from mainspring.core.errors import InvalidRequest, NotFound
 from mainspring.core.ids import rfc3339
+from mainspring.core.people import Scope
 from mainspring.core.shapes import Page, PageQuery
 from mainspring.records.rendering import PredictionReply
 
@@ -39,13 +41,14 @@ async def list_examples(request: Request) -> Response:
 
 async def create(request: Request) -> Response:
     """POST /models/{owner}/{name}/examples: of the caller's own model, one of their own predictions."""
-    account = await authenticate(request)
+    caller = await authenticate(request)
     body = decode(await read_body(request, _MOST_BYTES), ExampleCreateBody)
-    model = await own_model(request, account)
+    model = await own_model(request, caller)
     ctx = context(request)
     prediction = await ctx.predictions.get(body.prediction)
-    if prediction is None or prediction.account != account.username:
+    if prediction is None or caller.role_in(prediction.account) is None:
         raise NotFound("The prediction does not exist")
+    require(request, caller, prediction.account)
     now = rfc3339(ctx.now())
     if not await ctx.discovery.examples.add(model.full_name, prediction.id, now, default=body.default):
         raise InvalidRequest("An example is a prediction of this model that succeeded and has its data")
@@ -69,6 +72,7 @@ operations = [
         path="/models/{owner}/{name}/examples",
         handler=list_examples,
         id="models.examples.list",
+        scope=Scope.READ,
         summary="Predictions that show what a model does",
         query=PageQuery,
         reply=Page[PredictionReply],
@@ -78,6 +82,7 @@ operations = [
         path="/models/{owner}/{name}/examples",
         handler=create,
         id="models.examples.create",
+        scope=Scope.PUSH,
         summary="Show a prediction with its model",
         body=ExampleCreateBody,
         reply=PredictionReply,
@@ -90,6 +95,7 @@ operations = [
         path="/models/{owner}/{name}/examples/{prediction_id}",
         handler=delete,
         id="models.examples.delete",
+        scope=Scope.PUSH,
         summary="Show a prediction no more",
         success=204,
         faults=(403,),

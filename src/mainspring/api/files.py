@@ -13,16 +13,19 @@ from msgspec import UNSET, Meta, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mainspring.api.context import Context, authenticate, context
+from mainspring.api.auditing import concerns
+from mainspring.api.calling import acting_for, authenticate, require
+from mainspring.api.context import Context, context
 from mainspring.api.delivery import deliver
 from mainspring.api.operation import Operation
 from mainspring.api.repeating import Note, once
 from mainspring.api.upload import receive
-from mainspring.api.wire import PAGE, base_url, cursor, page, reply
+from mainspring.api.wire import PAGE, base_url, cursor, page, query, reply
 from mainspring.core.errors import NotFound, TooLarge
 from mainspring.core.ids import new_id, rfc3339
-from mainspring.core.shapes import KeyHeaders, Link, Moment, Page, PageQuery
-from mainspring.records.accounts import Account
+from mainspring.core.people import Scope
+from mainspring.core.shapes import KeyHeaders, Link, Moment, OwnedPageQuery, Page
+from mainspring.records.accounts import Caller
 from mainspring.records.files import File
 from mainspring.records.vault import Vault
 
@@ -83,7 +86,7 @@ class FileReply(msgspec.Struct):
 
 async def create(request: Request) -> Response:
     """POST /files: multipart/form-data with `content`, and `filename`, `type`, `metadata` if wanted."""
-    account = await authenticate(request)
+    caller = await authenticate(request)
     ctx = context(request)
     limit = ctx.settings.max_upload
     told = TooLarge(f"Files must be less than {limit >> 20}MB in size")
@@ -99,7 +102,7 @@ async def create(request: Request) -> Response:
         raise told from error
     file = File(
         id=file_id,
-        account=account.username,
+        account=caller.username,
         name=upload.name,
         content_type=upload.content_type,
         size=upload.stored.size,
@@ -109,7 +112,7 @@ async def create(request: Request) -> Response:
         created_at=rfc3339(now),
         expires_at=rfc3339(now + timedelta(seconds=ctx.settings.file_ttl_s)),
     )
-    return await _keep(request, account, file)
+    return await _keep(request, caller, file)
 
 
 async def get(request: Request) -> Response:
@@ -120,19 +123,20 @@ async def get(request: Request) -> Response:
 
 async def list_files(request: Request) -> Response:
     """GET /files, newest first."""
-    account = await authenticate(request)
+    caller = await authenticate(request)
     ctx = context(request)
-    found = await ctx.files.list(account.username, cursor(request), PAGE, ctx.now())
+    whose = await acting_for(request, caller, query(request, OwnedPageQuery).account)
+    found = await ctx.files.list(whose.username, cursor(request), PAGE, ctx.now())
     results = [_render(request, file) for file in found.items]
     return reply(page(request, results, next_cursor=found.next, previous_cursor=found.previous))
 
 
 async def delete(request: Request) -> Response:
     """DELETE /files/{id}."""
-    account = await authenticate(request)
-    file = await _own(request, account)
+    caller = await authenticate(request)
+    file = await _own(request, caller)
     ctx = context(request)
-    if not await ctx.files.delete(file.id, account.username):
+    if not await ctx.files.delete(file.id, file.account):
         raise NotFound("File not found")
     await ctx.objects.delete(file.key)
     return Response(status_code=204)
@@ -156,7 +160,7 @@ def sign_download(vault: Vault, owner: str, file_id: str, expiry: int) -> str:
     return base64.b64encode(vault.hmac(f"{owner} {file_id} {expiry}")).decode()
 
 
-async def _keep(request: Request, account: Account, file: File) -> Response:
+async def _keep(request: Request, caller: Caller, file: File) -> Response:
     """The bytes are there; a file is only what the ledger knows of."""
     ctx, kept = context(request), False
 
@@ -164,22 +168,24 @@ async def _keep(request: Request, account: Account, file: File) -> Response:
         nonlocal kept
         response = reply(_render(request, file), 201)
         await ctx.files.create(file, note.replied(response))
+        concerns(request, thing=file.id)
         kept = True
         return response
 
     told = msgspec.json.encode([file.name, file.content_type, file.sha256, file.metadata])
     try:
-        return await once(request, account, told, make)
+        return await once(request, caller, told, make)
     finally:
         if not kept:
             await ctx.objects.delete(file.key)
 
 
-async def _own(request: Request, account: Account) -> File:
+async def _own(request: Request, caller: Caller) -> File:
     ctx = context(request)
     file = await ctx.files.get(request.path_params["file_id"])
-    if file is None or file.account != account.username or file.expires_at <= rfc3339(ctx.now()):
+    if file is None or file.expires_at <= rfc3339(ctx.now()) or caller.role_in(file.account) is None:
         raise NotFound("File not found")
+    require(request, caller, file.account)
     return file
 
 
@@ -232,6 +238,7 @@ operations = [
         path="/files",
         handler=create,
         id="files.create",
+        scope=Scope.RUN,
         summary="Upload a file",
         body=FileForm,
         headers=KeyHeaders,
@@ -244,8 +251,9 @@ operations = [
         path="/files",
         handler=list_files,
         id="files.list",
+        scope=Scope.READ,
         summary="The account's files, newest first",
-        query=PageQuery,
+        query=OwnedPageQuery,
         reply=Page[FileReply],
     ),
     Operation(
@@ -253,6 +261,7 @@ operations = [
         path="/files/{file_id}",
         handler=get,
         id="files.get",
+        scope=Scope.READ,
         summary="One file's facts",
         reply=FileReply,
     ),
@@ -261,6 +270,7 @@ operations = [
         path="/files/{file_id}",
         handler=delete,
         id="files.delete",
+        scope=Scope.RUN,
         summary="Delete a file",
         success=204,
     ),
@@ -269,6 +279,7 @@ operations = [
         path="/files/{file_id}/download",
         handler=download,
         id="files.download",
+        scope=Scope.READ,
         summary="A file's content",
         about="By your token, or by `owner`, `expiry` and `signature`. Ranges and `If-None-Match` are understood.",
         query=DownloadQuery,

@@ -14,13 +14,15 @@ from msgspec import UNSET, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mainspring.api.context import Context, authenticate, context
+from mainspring.api.calling import authenticate, is_operator, require
+from mainspring.api.context import Context, context
 from mainspring.api.operation import Operation
 from mainspring.api.wire import reply
 from mainspring.core.errors import NotFound
+from mainspring.core.people import Scope
 from mainspring.core.queue import Queue
 from mainspring.launchers.gpus import Gpu
-from mainspring.records.accounts import Account
+from mainspring.records.accounts import Caller
 from mainspring.records.instances import Instance
 
 _ENDED = 50
@@ -137,16 +139,16 @@ class FleetReply(msgspec.Struct):
 
 async def get(request: Request) -> Response:
     """GET /fleet."""
-    account, ctx = await authenticate(request), context(request)
+    caller, ctx = await authenticate(request), context(request)
     live = await ctx.instances.live()
     running = await ctx.predictions.running()
     queues = [
         QueueReply(**_line(queue), waiting=line.waiting, oldest=line.oldest)
         for queue, line in (await ctx.predictions.lines()).items()
-        if _sees(ctx, account, queue)
+        if _sees(ctx, caller, queue)
     ]
-    mine = [i for i in live if _sees(ctx, account, i.queue)]
-    ended = [i for i in await ctx.instances.ended(_ENDED) if _sees(ctx, account, i.queue)]
+    mine = [i for i in live if _sees(ctx, caller, i.queue)]
+    ended = [i for i in await ctx.instances.ended(_ENDED) if _sees(ctx, caller, i.queue)]
     return reply(
         FleetReply(
             instances=[_instance(i, running.get(i.id, 0)) for i in mine],
@@ -159,31 +161,43 @@ async def get(request: Request) -> Response:
 
 async def get_instance(request: Request) -> Response:
     """GET /fleet/{instance_id}: with the logs of its setup."""
-    found = await _found(request)
+    _, found = await _found(request)
     return reply(await _alone(context(request), found))
 
 
 async def stop(request: Request) -> Response:
     """POST /fleet/{instance_id}/stop: it takes nothing more, and ends when what it runs has."""
-    found, ctx = await _found(request), context(request)
+    (caller, found), ctx = await _found(request), context(request)
+    _require(request, caller, found)
     if await ctx.instances.drain(found.id, "stopped by hand"):
         ctx.hints.hint("instances")
     now = await ctx.instances.get(found.id)
     return reply(await _alone(ctx, now or found))
 
 
-async def _found(request: Request) -> Instance:
-    account, ctx = await authenticate(request), context(request)
+async def _found(request: Request) -> tuple[Caller, Instance]:
+    caller, ctx = await authenticate(request), context(request)
     found = await ctx.instances.get(request.path_params["instance_id"])
-    if found is None or not _sees(ctx, account, found.queue):
+    if found is None or not _sees(ctx, caller, found.queue):
         raise NotFound
-    return found
+    return caller, found
 
 
-def _sees(ctx: Context, account: Account, queue: str) -> bool:
+def _require(request: Request, caller: Caller, instance: Instance) -> None:
+    """Refuse whoever only looks on. Raises Forbidden."""
+    if not is_operator(context(request), caller):
+        owners = [owner for owner in _owners(instance.queue) if caller.role_in(owner)]
+        if not any(caller.may(Scope.PUSH, owner) for owner in owners):
+            require(request, caller, owners[0])
+
+
+def _owners(queue: str) -> set[str]:
     line = Queue.parse(queue)
-    owners = {path.partition("/")[0] for path in (line.model, line.deployment) if path is not None}
-    return account.username in owners or account.username == ctx.settings.account
+    return {path.partition("/")[0] for path in (line.model, line.deployment) if path is not None}
+
+
+def _sees(ctx: Context, caller: Caller, queue: str) -> bool:
+    return is_operator(ctx, caller) or any(caller.role_in(owner) for owner in _owners(queue))
 
 
 async def _alone(ctx: Context, instance: Instance) -> InstanceReply:
@@ -259,6 +273,7 @@ operations = [
         path="/fleet",
         handler=get,
         id="fleet.get",
+        scope=Scope.READ,
         summary="Instances, this machine, and what waits",
         reply=FleetReply,
         ours=True,
@@ -268,6 +283,7 @@ operations = [
         path="/fleet/{instance_id}",
         handler=get_instance,
         id="fleet.instances.get",
+        scope=Scope.READ,
         summary="One instance, with the logs of its setup",
         reply=InstanceReply,
         faults=(404,),
@@ -278,6 +294,7 @@ operations = [
         path="/fleet/{instance_id}/stop",
         handler=stop,
         id="fleet.instances.stop",
+        scope=Scope.PUSH,
         summary="Let an instance go",
         reply=InstanceReply,
         faults=(404,),

@@ -9,9 +9,11 @@ from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mainspring.api.context import authenticate, context
+from mainspring.api.calling import authenticate
+from mainspring.api.context import context
 from mainspring.api.operation import Operation
 from mainspring.api.wire import reply
+from mainspring.core.people import Scope
 
 
 class HardwareReply(msgspec.Struct):
@@ -33,6 +35,7 @@ operations = [
         path="/hardware",
         handler=list_hardware,
         id="hardware.list",
+        scope=Scope.READ,
         summary="What models and deployments can run on",
         reply=list[HardwareReply],
     ),

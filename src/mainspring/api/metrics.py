@@ -9,12 +9,14 @@ from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
+from mainspring.api.calling import authenticate
 from mainspring.api.census import Now, take_census
-from mainspring.api.context import Context, authenticate, context
+from mainspring.api.context import Context, context
 from mainspring.api.deployments import own_deployment
 from mainspring.api.models import own_model
 from mainspring.api.operation import Operation
 from mainspring.api.wire import query, reply
+from mainspring.core.people import Scope
 from mainspring.records.metrics import Figures, Metrics, Span
 
 Range = Literal["2h", "24h"]
@@ -58,8 +60,8 @@ class MetricsReply(msgspec.Struct):
 
 async def of_model(request: Request) -> Response:
     """GET /models/{owner}/{name}/metrics?range: for the model's owner, over everybody's predictions."""
-    account, ctx = await authenticate(request), context(request)
-    model = await own_model(request, account)
+    caller, ctx = await authenticate(request), context(request)
+    model = await own_model(request, caller)
     asked, span = _asked(request, ctx)
     metrics, name = Metrics(ctx.database), model.full_name
     (total,) = await metrics.of_model(name, span.whole())
@@ -70,8 +72,8 @@ async def of_model(request: Request) -> Response:
 
 async def of_deployment(request: Request) -> Response:
     """GET /deployments/{owner}/{name}/metrics?range."""
-    account, ctx = await authenticate(request), context(request)
-    deployment = await own_deployment(request, account)
+    caller, ctx = await authenticate(request), context(request)
+    deployment = await own_deployment(request, caller)
     asked, span = _asked(request, ctx)
     metrics, name = Metrics(ctx.database), deployment.full_name
     (total,) = await metrics.of_deployment(name, span.whole())
@@ -123,6 +125,7 @@ operations = [
         path="/models/{owner}/{name}/metrics",
         handler=of_model,
         id="models.metrics.get",
+        scope=Scope.READ,
         summary="Runs, errors, times and boots of a model over the last hours",
         query=MetricsQuery,
         reply=MetricsReply,
@@ -134,6 +137,7 @@ operations = [
         path="/deployments/{owner}/{name}/metrics",
         handler=of_deployment,
         id="deployments.metrics.get",
+        scope=Scope.READ,
         summary="Runs, errors, times and boots of a deployment over the last hours",
         query=MetricsQuery,
         reply=MetricsReply,

@@ -12,7 +12,9 @@ from msgspec import UNSET, Meta, UnsetType
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from mainspring.api.context import administers, authenticate, context, operator
+from mainspring.api.auditing import concerns
+from mainspring.api.calling import authenticate, operator, require
+from mainspring.api.context import context
 from mainspring.api.model_replies import ModelReply, estimate_of, render_model
 from mainspring.api.operation import Operation
 from mainspring.api.repeating import Note, once
@@ -23,8 +25,9 @@ from mainspring.core.catalog import name_fault
 from mainspring.core.errors import Forbidden, InvalidRequest, NotFound
 from mainspring.core.hardware import hardware_fault
 from mainspring.core.ids import rfc3339
+from mainspring.core.people import Scope
 from mainspring.core.shapes import KeyHeaders, Page, PageQuery, Visibility
-from mainspring.records.accounts import Account
+from mainspring.records.accounts import Caller
 from mainspring.records.catalog import Model
 
 _MOST_BYTES = 4 << 20
@@ -43,9 +46,9 @@ class ModelListQuery(PageQuery):
 
 
 class ModelCreateBody(Body):
-    """A new model of the caller's own account."""
+    """A new model."""
 
-    owner: Annotated[str, Meta(description="Your account.", examples=["acme"])]
+    owner: Annotated[str, Meta(description="Your account, or an organization of yours.", examples=["acme"])]
     name: Annotated[str, Meta(examples=["hello-world"])]
     visibility: Visibility
     hardware: Annotated[str, Meta(description="A SKU of `hardware.list`.", examples=["cpu"])]
@@ -93,11 +96,14 @@ class ModelUpdateBody(Body):
 
 async def create(request: Request) -> Response:
     """POST /models."""
-    account = await authenticate(request)
+    caller = await authenticate(request)
     raw = await read_body(request, _MOST_BYTES)
     body = decode(raw, ModelCreateBody)
-    if not await administers(context(request), account, body.owner):
-        raise Forbidden(f"You can only create models of your own account, {account.username}.")
+    if caller.role_in(body.owner) is None:
+        raise Forbidden(
+            f"You can only create models of your own account, {caller.username}, and of your organizations."
+        )
+    require(request, caller, body.owner)
     given: dict[str, Any] = {k: v or None for k, v in msgspec.structs.asdict(body).items()}
     faults = {
         "name": name_fault(body.name),
@@ -110,10 +116,11 @@ async def create(request: Request) -> Response:
 
     async def make(note: Note) -> Response:
         response = reply(await render_model(request, model), 201)
+        concerns(request, thing=model.full_name)
         await ctx.catalog.create_model(model, note.replied(response))
         return response
 
-    return await once(request, account, raw, make)
+    return await once(request, caller, raw, make)
 
 
 async def get(request: Request) -> Response:
@@ -124,10 +131,10 @@ async def get(request: Request) -> Response:
 
 async def list_models(request: Request) -> Response:
     """GET /models?sort_by&sort_direction: public ones and the caller's own."""
-    account = await authenticate(request)
+    caller = await authenticate(request)
     asked = query(request, ModelListQuery)
     found = await context(request).catalog.list_models(
-        account.username,
+        caller.username,
         cursor(request),
         PAGE,
         sort_by=asked.sort_by,
@@ -139,13 +146,13 @@ async def list_models(request: Request) -> Response:
 
 async def update(request: Request) -> Response:
     """PATCH /models/{owner}/{name}."""
-    account = await authenticate(request)
+    caller = await authenticate(request)
     body = decode(await read_body(request, _MOST_BYTES), ModelUpdateBody)
-    model = await own_model(request, account)
+    model = await own_model(request, caller)
     given = {k: v for k, v in msgspec.structs.asdict(body).items() if v is not UNSET and k not in _ASIDE}
     changes = {_COLUMNS.get(k, k): v or None for k, v in given.items()}
     if "is_official" in given:
-        operator(request, account)
+        operator(request, caller)
         changes["official"] = int(given["is_official"])
     visibility = _visibility_fault(given["visibility"]) if "visibility" in given else None
     options = context(request).hardware
@@ -190,23 +197,23 @@ async def readme(request: Request) -> Response:
     return PlainTextResponse(model.readme, headers={"X-Content-Type-Options": "nosniff"})
 
 
-async def visible_model(request: Request, account: Account) -> Model:
+async def visible_model(request: Request, caller: Caller) -> Model:
     """The model in the path. Raises NotFound for a private one of somebody else too."""
     model = await context(request).catalog.get_model(
         request.path_params["owner"], request.path_params["name"]
     )
     if model is None:
         raise NotFound
-    if model.visibility != "public" and not await administers(context(request), account, model.owner):
-        raise NotFound
+    concerns(request, owner=model.owner)
+    if model.visibility != "public":
+        require(request, caller, model.owner, Scope.READ)
     return model
 
 
-async def own_model(request: Request, account: Account) -> Model:
-    """The model in the path, to be changed. Raises Forbidden for a public one of somebody else."""
-    model = await visible_model(request, account)
-    if not await administers(context(request), account, model.owner):
-        raise Forbidden
+async def own_model(request: Request, caller: Caller) -> Model:
+    """The model in the path, for its owner's people. Raises Forbidden for a public one of somebody else."""
+    model = await visible_model(request, caller)
+    require(request, caller, model.owner, seen=True)
     return model
 
 
@@ -255,6 +262,7 @@ operations = [
         path="/models",
         handler=create,
         id="models.create",
+        scope=Scope.PUSH,
         summary="Create a model",
         body=ModelCreateBody,
         headers=KeyHeaders,
@@ -267,6 +275,7 @@ operations = [
         path="/models",
         handler=list_models,
         id="models.list",
+        scope=Scope.READ,
         summary="Public models and the caller's own",
         query=ModelListQuery,
         reply=Page[ModelReply],
@@ -276,6 +285,7 @@ operations = [
         path="/models/{owner}/{name}",
         handler=get,
         id="models.get",
+        scope=Scope.READ,
         summary="One model",
         reply=ModelReply,
     ),
@@ -284,6 +294,7 @@ operations = [
         path="/models/{owner}/{name}",
         handler=update,
         id="models.update",
+        scope=Scope.PUSH,
         summary="Change a model's facts",
         body=ModelUpdateBody,
         reply=ModelReply,
@@ -294,6 +305,7 @@ operations = [
         path="/models/{owner}/{name}",
         handler=delete,
         id="models.delete",
+        scope=Scope.PUSH,
         summary="Delete a private model without versions",
         success=204,
         faults=(403,),
@@ -303,6 +315,7 @@ operations = [
         path="/models/{owner}/{name}/readme",
         handler=readme,
         id="models.readme.get",
+        scope=Scope.READ,
         summary="A model's README",
         reply="text/plain",
     ),

@@ -11,23 +11,24 @@ from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mainspring.api.context import Context, authenticate, context
+from mainspring.api.calling import acting_for, authenticate, require
+from mainspring.api.context import Context, context
 from mainspring.api.creating import EXAMPLE, CreateBody, CreateHeaders, Order, create_prediction
 from mainspring.api.operation import Operation
 from mainspring.api.references import asked_by_alias, latest, resolve
 from mainspring.api.timeline import add_waiting
-from mainspring.api.wire import PAGE, base_url, cursor, decode, page, query, read_body, reply
+from mainspring.api.wire import PAGE, base_url, cursor, decode, moment, page, query, read_body, reply
 from mainspring.core.errors import (
     InvalidField,
     InvalidInput,
-    InvalidRequest,
     NotFound,
 )
-from mainspring.core.ids import parse_time, rfc3339
+from mainspring.core.ids import rfc3339
+from mainspring.core.people import Scope
 from mainspring.core.prediction import Prediction, Status
 from mainspring.core.queue import Queue
-from mainspring.core.shapes import Moment, Page, PageQuery
-from mainspring.records.accounts import Account
+from mainspring.core.shapes import Moment, OwnedPageQuery, Page
+from mainspring.records.accounts import Caller
 from mainspring.records.catalog import Version
 from mainspring.records.listing import Wanted
 from mainspring.records.rendering import PredictionReply
@@ -37,7 +38,7 @@ _WEB_GOES_BACK = timedelta(days=14)
 _Status = Literal["starting", "processing", "succeeded", "failed", "canceled", "aborted"]
 
 
-class PredictionListQuery(PageQuery):
+class PredictionListQuery(OwnedPageQuery):
     """Which predictions are listed."""
 
     created_after: Annotated[Moment | None, Meta(description="Made then or later.")] = None
@@ -56,24 +57,24 @@ class PredictionListQuery(PageQuery):
 
 async def create(request: Request) -> Response:
     """POST /predictions: the version is in the body."""
-    account, raw = await _asked(request)
+    caller, raw = await _asked(request)
     body = decode(raw, CreateBody)
     if body.version is None and body.model is None:
         raise InvalidInput([InvalidField("required", "", "version is required")])
     asked = body.version or body.model or ""
-    version = await resolve(context(request), account, asked)
-    order = _order(account, version, body, raw)
+    version = await resolve(context(request), caller, asked)
+    order = _order(caller, version, body, raw)
     return await create_prediction(request, replace(order, asked=asked_by_alias(asked, version)))
 
 
 async def create_for_model(request: Request) -> Response:
     """POST /models/{owner}/{name}/predictions: the latest version runs."""
-    account, raw = await _asked(request)
+    caller, raw = await _asked(request)
     path = f"{request.path_params['owner']}/{request.path_params['name']}"
-    version = await latest(context(request), account, path)
+    version = await latest(context(request), caller, path)
     if version is None:
         raise NotFound
-    return await create_prediction(request, _order(account, version, decode(raw, CreateBody), raw))
+    return await create_prediction(request, _order(caller, version, decode(raw, CreateBody), raw))
 
 
 async def get(request: Request) -> Response:
@@ -113,20 +114,21 @@ async def list_predictions(request: Request) -> Response:
 
 async def list_kind(request: Request, kind: str) -> Response:
     """A page of the account's predictions or trainings. Raises InvalidInput, InvalidRequest."""
-    account = await authenticate(request)
+    caller = await authenticate(request)
     ctx, asked = context(request), query(request, PredictionListQuery)
-    after = _moment(asked.created_after, "created_after")
+    whose = await acting_for(request, caller, asked.account)
+    after = moment(asked.created_after, "created_after")
     wanted = Wanted(
         kind=kind,
         after=max(filter(None, (after, _web_from(ctx, asked))), default=None),
-        before=_moment(asked.created_before, "created_before"),
+        before=moment(asked.created_before, "created_before"),
         source=asked.source,
         status=Status(asked.status) if asked.status else None,
         model=asked.model,
         deployment=asked.deployment,
         brief=asked.brief,
     )
-    found = await ctx.predictions.list(account.username, cursor(request), asked.limit, wanted)
+    found = await ctx.predictions.list(whose.username, cursor(request), asked.limit, wanted)
     results = [await present(request, one) for one in found.items]
     if asked.brief:
         results = [_brief(one) for one in results]
@@ -141,38 +143,30 @@ def _brief(one: PredictionReply) -> PredictionReply:
     return one
 
 
-def _order(account: Account, version: Version, body: CreateBody, raw: bytes) -> Order:
-    return Order(account, version, Queue(version.model, version.id), body, raw)
+def _order(caller: Caller, version: Version, body: CreateBody, raw: bytes) -> Order:
+    return Order(caller, version, Queue(version.model, version.id), body, raw)
 
 
-async def _asked(request: Request) -> tuple[Account, bytes]:
-    account = await authenticate(request)
-    return account, await read_body(request, context(request).settings.max_body)
+async def _asked(request: Request) -> tuple[Caller, bytes]:
+    caller = await authenticate(request)
+    return caller, await read_body(request, context(request).settings.max_body)
 
 
 def _web_from(ctx: Context, asked: PredictionListQuery) -> str | None:
     return rfc3339(ctx.now() - _WEB_GOES_BACK) if asked.source == "web" else None
 
 
-def _moment(text: str | None, name: str) -> str | None:
-    if text is None:
-        return None
-    try:
-        return rfc3339(parse_time(text.replace(" ", "+")))
-    except (ValueError, OverflowError) as error:
-        raise InvalidRequest(f"{name} must be an ISO 8601 date-time") from error
-
-
 async def _own(request: Request) -> Prediction:
-    account = await authenticate(request)
-    return await own_prediction(request, account, request.path_params["prediction_id"])
+    caller = await authenticate(request)
+    return await own_prediction(request, caller, request.path_params["prediction_id"])
 
 
-async def own_prediction(request: Request, account: Account, prediction_id: str) -> Prediction:
-    """The account's prediction or training. Raises NotFound."""
+async def own_prediction(request: Request, caller: Caller, prediction_id: str) -> Prediction:
+    """A prediction or training of the caller's or of an organization of theirs. Raises NotFound, Forbidden."""
     prediction = await context(request).predictions.get(prediction_id)
-    if prediction is None or prediction.account != account.username:
+    if prediction is None:
         raise NotFound
+    require(request, caller, prediction.account)
     return prediction
 
 
@@ -187,6 +181,7 @@ operations = [
         path="/predictions",
         handler=create,
         id="predictions.create",
+        scope=Scope.RUN,
         faults=(402,),
         summary="Run a version",
         body=CreateBody,
@@ -200,6 +195,7 @@ operations = [
         path="/predictions",
         handler=list_predictions,
         id="predictions.list",
+        scope=Scope.READ,
         summary="The account's predictions, newest first",
         query=PredictionListQuery,
         reply=Page[PredictionReply],
@@ -209,6 +205,7 @@ operations = [
         path="/predictions/{prediction_id}",
         handler=get,
         id="predictions.get",
+        scope=Scope.READ,
         summary="One prediction",
         reply=PredictionReply,
     ),
@@ -217,6 +214,7 @@ operations = [
         path="/predictions/{prediction_id}/cancel",
         handler=cancel,
         id="predictions.cancel",
+        scope=Scope.RUN,
         summary="Stop a prediction",
         reply=PredictionReply,
     ),
@@ -225,6 +223,7 @@ operations = [
         path="/models/{owner}/{name}/predictions",
         handler=create_for_model,
         id="models.predictions.create",
+        scope=Scope.RUN,
         faults=(402,),
         summary="Run a model's latest version",
         body=CreateBody,

@@ -10,7 +10,8 @@ from msgspec import UNSET, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from mainspring.api.context import authenticate, context, own
+from mainspring.api.calling import authenticate, require
+from mainspring.api.context import context
 from mainspring.api.lines import Say, told
 from mainspring.api.models import Scaling, refuse, scaling_changes
 from mainspring.api.operation import Operation
@@ -18,6 +19,7 @@ from mainspring.api.resources import Resources, resource_changes
 from mainspring.api.wire import Body, base_url, convert
 from mainspring.core.catalog import name_fault
 from mainspring.core.errors import InvalidField, InvalidInput, TooLarge
+from mainspring.core.people import Scope
 from mainspring.records.catalog import Model
 
 
@@ -41,9 +43,9 @@ async def push(request: Request) -> Response:
     {"event":"error","detail"}. Query parameters set up the model: visibility, description, min_instances,
     max_instances, idle_timeout, memory, gpu_memory (bytes), gpus.
     """
-    account = await authenticate(request)
+    caller = await authenticate(request)
     owner, name = request.path_params["owner"], request.path_params["name"]
-    await own(context(request), account, owner)
+    require(request, caller, owner)
     fault = name_fault(name)
     if fault:
         raise InvalidInput([InvalidField("invalid_name", "name", f"name {fault}")])
@@ -103,6 +105,7 @@ operations = [
         path="/models/{owner}/{name}/push",
         handler=push,
         id="models.push",
+        scope=Scope.PUSH,
         summary="Upload a model's source and make a version of it",
         about="""The body is a gzipped tar of a Cog project; the query sets up its model. The reply is
 newline-delimited JSON: `{"event": "progress", "message"}` as the build goes on, at the end

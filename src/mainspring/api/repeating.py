@@ -16,7 +16,7 @@ from mainspring.api.context import Context, context
 from mainspring.core.errors import Conflict, InvalidRequest
 from mainspring.core.ids import rfc3339
 from mainspring.database import Statement
-from mainspring.records.accounts import Account
+from mainspring.records.accounts import Caller
 from mainspring.records.answers import Answer, note
 
 _KEY = re.compile(r"[\x21-\x7e][\x20-\x7e]{0,254}")
@@ -56,7 +56,7 @@ Again = Callable[[str], Awaitable[Response]]
 
 
 async def once(
-    request: Request, account: Account, raw: bytes, make: Make, again: Again | None = None
+    request: Request, caller: Caller, raw: bytes, make: Make, again: Again | None = None
 ) -> Response:
     """What `make` replies, or what was replied to this request before.
 
@@ -64,7 +64,7 @@ async def once(
     it puts into its transaction, and raises Conflict when that made nothing. again: the reply for an id that was
     given to `Note.made`. Raises Conflict for a key that another request used, InvalidRequest for one that is none.
     """
-    asked = _asked(request, account, raw)
+    asked = _asked(request, caller, raw)
     if asked is None:
         return await make(_NO_NOTE)
     ctx, answer = context(request), asked.answer
@@ -93,7 +93,7 @@ async def _repeat(ctx: Context, found: Answer, again: Again | None) -> Response:
     return response
 
 
-def _asked(request: Request, account: Account, raw: bytes) -> Note | None:
+def _asked(request: Request, caller: Caller, raw: bytes) -> Note | None:
     """The note for a request that may be repeated.
 
     The 2.x Python client repeats a POST that it got no answer to, without a key but with a count: its request is
@@ -109,9 +109,9 @@ def _asked(request: Request, account: Account, raw: bytes) -> Note | None:
         if not _KEY.fullmatch(key):
             raise InvalidRequest("Idempotency-Key must be 1 to 255 printable ASCII characters.")
         expires_at = rfc3339(ctx.now() + _KEPT)
-        return Note(ctx, Answer(account=account.username, key=key, digest=digest, expires_at=expires_at))
+        return Note(ctx, Answer(account=caller.username, key=key, digest=digest, expires_at=expires_at))
     expires_at = rfc3339(ctx.now() + _RETRIED_WITHIN)
-    answer = Answer(account=account.username, key=f"\n{digest}", digest=digest, expires_at=expires_at)
+    answer = Answer(account=caller.username, key=f"\n{digest}", digest=digest, expires_at=expires_at)
     return Note(ctx, answer, anew=count == "0")
 
 

@@ -11,12 +11,14 @@ from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
+from mainspring.api.calling import authenticate
 from mainspring.api.collections import CollectionItem
-from mainspring.api.context import authenticate, context
+from mainspring.api.context import context
 from mainspring.api.model_replies import ModelReply, render_model
 from mainspring.api.operation import Operation
 from mainspring.api.wire import PAGE, decode, page, query, read_body, reply
 from mainspring.core.errors import InvalidRequest
+from mainspring.core.people import Scope
 from mainspring.core.shapes import ModelName, Page
 from mainspring.records.collections import Collection
 from mainspring.records.search import words_of
@@ -72,12 +74,12 @@ class SearchReply(msgspec.Struct):
 
 async def search(request: Request) -> Response:
     """GET /search?query&limit."""
-    account = await authenticate(request)
+    caller = await authenticate(request)
     asked = query(request, SearchQuery)
     if not asked.query:
         raise InvalidRequest('Query parameter "query" is required')
     found = context(request).discovery
-    models = await found.search.models(asked.query, account.username, asked.limit)
+    models = await found.search.models(asked.query, caller.username, asked.limit)
     collections = await found.search.collections(asked.query, asked.limit)
     rendered = await asyncio.gather(*(render_model(request, one.model) for one in models))
     return reply(
@@ -87,7 +89,7 @@ async def search(request: Request) -> Response:
                 SearchedModel(model, SearchMetadata(one.score))
                 for one, model in zip(models, rendered, strict=True)
             ],
-            collections=[await _named(request, one, account.username) for one in collections],
+            collections=[await _named(request, one, caller.username) for one in collections],
             pages=_pages(request.app.state.document(), asked.query),
         )
     )
@@ -95,10 +97,10 @@ async def search(request: Request) -> Response:
 
 async def search_models(request: Request) -> Response:
     """QUERY /models: the words are the body, as text or as a JSON string, which may be called text."""
-    account = await authenticate(request)
+    caller = await authenticate(request)
     is_json = request.headers.get("content-type", "").startswith("application/json")
     text = _words(await read_body(request, _MOST_BYTES), is_json)
-    found = await context(request).discovery.search.models(text, account.username, PAGE)
+    found = await context(request).discovery.search.models(text, caller.username, PAGE)
     results = await asyncio.gather(*(render_model(request, one.model) for one in found))
     return reply(page(request, results, next_cursor=None, previous_cursor=None))
 
@@ -146,6 +148,7 @@ operations = [
         path="/search",
         handler=search,
         id="search",
+        scope=Scope.READ,
         summary="Find models, collections and pages",
         about="Looks through names, descriptions and READMEs.",
         query=SearchQuery,
@@ -156,6 +159,7 @@ operations = [
         path="/models",
         handler=search_models,
         id="models.search",
+        scope=Scope.READ,
         summary="Find models",
         about="The body is what is looked for, as text or as a JSON string. There is one page, the best first.",
         body=str,

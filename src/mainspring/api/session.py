@@ -1,6 +1,7 @@
 """Sessions of the pages: a signed cookie that stands for a token, and links that sign in once.
 
-The cookie names a token's id, so that a session ends when its token is disabled. A browser sends the cookie by
+The cookie names a token's id and how often its secret was replaced, so that a session may do what the token may, and
+ends when the token is disabled or over, or the secret that it was begun with. A browser sends the cookie by
 itself, also when another site asks it to: what changes something has to come from our own origin.
 """
 
@@ -16,23 +17,23 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from mainspring.core.errors import Forbidden
-from mainspring.records.accounts import Account
+from mainspring.records.accounts import Caller
 
 if TYPE_CHECKING:
     from mainspring.api.context import Context
 
-_LIFETIME = timedelta(days=30)
+LIFETIME = timedelta(days=30)
 _LINK_LIFETIME = timedelta(hours=1)
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "QUERY"})
 
 
-async def session_account(ctx: Context, request: Request) -> Account | None:
+async def session_caller(ctx: Context, request: Request) -> Caller | None:
     """Whose session the request carries; None without one. Raises Forbidden for a change asked by another site."""
-    token_id = _token_id(ctx, request)
-    account = await ctx.accounts.by_token_id(token_id) if token_id else None
-    if account is not None and request.method not in _SAFE:
+    known = _known(ctx, request)
+    caller = await ctx.accounts.session_caller(*known, ctx.now()) if known else None
+    if caller is not None and request.method not in _SAFE:
         require_same_origin(request)
-    return account
+    return caller
 
 
 def require_same_origin(request: Request) -> None:
@@ -51,13 +52,14 @@ def made_by(request: Request) -> str:
     return "api" if "authorization" in request.headers else "web"
 
 
-def begin(ctx: Context, request: Request, response: Response, token_id: str) -> None:
-    """Set the cookie of a session of this token."""
-    ends = str(int((ctx.now() + _LIFETIME).timestamp()))
+def begin(ctx: Context, request: Request, response: Response, token_id: str, secrets: int = 0) -> None:
+    """Set the cookie of a session of this token, whose secret was replaced `secrets` times."""
+    ends = str(int((ctx.now() + LIFETIME).timestamp()))
+    shown = f"{token_id}-{secrets}" if secrets else token_id
     response.set_cookie(
         _cookie(ctx, request),
-        f"{token_id}.{ends}.{ctx.vault.capability(f'session {token_id} {ends}')}",
-        max_age=int(_LIFETIME.total_seconds()),
+        f"{shown}.{ends}.{ctx.vault.capability(f'session {shown} {ends}')}",
+        max_age=int(LIFETIME.total_seconds()),
         httponly=True,
         samesite="lax",
         secure=request.url.scheme == "https",
@@ -89,14 +91,16 @@ class SignInLinks:
         return account if now < until else None
 
 
-def _token_id(ctx: Context, request: Request) -> str | None:
+def _known(ctx: Context, request: Request) -> tuple[str, int] | None:
+    """The token's id, and how often its secret had been replaced."""
     if "cookie" not in request.headers:
         return None
-    token_id, _, rest = request.cookies.get(_cookie(ctx, request), "").partition(".")
+    shown, _, rest = request.cookies.get(_cookie(ctx, request), "").partition(".")
     ends, _, proof = rest.partition(".")
-    if not ctx.vault.proves(proof, f"session {token_id} {ends}"):
+    if not ctx.vault.proves(proof, f"session {shown} {ends}") or int(ends) <= ctx.now().timestamp():
         return None
-    return token_id if int(ends) > ctx.now().timestamp() else None
+    token_id, _, secrets = shown.partition("-")
+    return token_id, int(secrets or 0)
 
 
 def _cookie(ctx: Context, request: Request) -> str:

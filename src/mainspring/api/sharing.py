@@ -9,12 +9,14 @@ from msgspec import Meta, Raw, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mainspring.api.context import authenticate, context
+from mainspring.api.calling import authenticate
+from mainspring.api.context import context
 from mainspring.api.operation import Operation
 from mainspring.api.predictions import own_prediction, present
 from mainspring.api.wire import base_url, reply
 from mainspring.core.errors import Conflict, InvalidRequest, NotFound
 from mainspring.core.ids import rfc3339
+from mainspring.core.people import Scope
 from mainspring.core.prediction import Prediction
 from mainspring.records.rendering import PredictionReply
 from mainspring.records.retention import Due, Retention
@@ -112,8 +114,8 @@ async def delete_data(request: Request) -> Response:
 
 
 async def _own(request: Request) -> Prediction:
-    account = await authenticate(request)
-    prediction = await own_prediction(request, account, request.path_params["prediction_id"])
+    caller = await authenticate(request)
+    prediction = await own_prediction(request, caller, request.path_params["prediction_id"])
     if prediction.kind != "prediction":
         raise InvalidRequest(
             "This is a training: it can't be shared, and its data goes with the version it made."
@@ -133,6 +135,7 @@ operations = [
         path="/predictions/{prediction_id}/share",
         handler=share,
         id="predictions.share.create",
+        scope=Scope.RUN,
         summary="Make a link by which anybody may see a prediction",
         reply=ShareReply,
         success=201,
@@ -144,6 +147,7 @@ operations = [
         path="/predictions/{prediction_id}/share",
         handler=get_share,
         id="predictions.share.get",
+        scope=Scope.READ,
         summary="Whether a prediction is shared",
         reply=ShareReply,
         faults=(400, 404),
@@ -154,6 +158,7 @@ operations = [
         path="/predictions/{prediction_id}/share",
         handler=end_share,
         id="predictions.share.delete",
+        scope=Scope.RUN,
         summary="Share a prediction no more",
         success=204,
         faults=(400, 404),
@@ -164,6 +169,7 @@ operations = [
         path="/shared/{capability}",
         handler=get_shared,
         id="shared.get",
+        scope=None,
         summary="A shared prediction, for whoever has its link",
         reply=SharedReply,
         faults=(404,),
@@ -175,6 +181,7 @@ operations = [
         path="/predictions/{prediction_id}/data",
         handler=delete_data,
         id="predictions.data.delete",
+        scope=Scope.RUN,
         summary="Remove a prediction's input, output, logs and files now",
         reply=PredictionReply,
         faults=(400, 404, 409),

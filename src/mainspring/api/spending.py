@@ -12,7 +12,9 @@ from msgspec import UNSET, Meta, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mainspring.api.context import Context, authenticate, context, token_of
+from mainspring.api.auditing import token_of
+from mainspring.api.calling import acting_for, authenticate, is_operator
+from mainspring.api.context import Context, context
 from mainspring.api.operation import Operation
 from mainspring.api.wire import Body, decode, query, read_body, reply
 from mainspring.core.egress import RefusedTarget, check_webhook
@@ -25,20 +27,19 @@ from mainspring.core.errors import (
     SpendLimitReached,
 )
 from mainspring.core.ids import rfc3339
+from mainspring.core.people import Scope
 from mainspring.core.periods import PERIODS, resets
 from mainspring.core.prediction import Prediction
 from mainspring.core.pricing import amount, micro_dollars, nano_dollars, tell_dollars
-from mainspring.core.shapes import Moment
+from mainspring.core.shapes import Moment, OfAccount
 from mainspring.database import Statement
-from mainspring.records.accounts import Account
+from mainspring.records.accounts import Caller
 from mainspring.records.spending import Limit, Standing
 
 _MOST_BYTES = 1 << 16
 _MOST_DOLLARS = Decimal(10**9)
 Dollars = Annotated[str, Meta(description="US dollars, exact.", examples=["5.00"])]
-_Amount = Annotated[
-    Decimal | UnsetType | None, Meta(extra_json_schema={"type": ["string", "number", "null"]})
-]
+Amount = Annotated[Decimal | UnsetType | None, Meta(extra_json_schema={"type": ["string", "number", "null"]})]
 
 
 class LimitReply(msgspec.Struct):
@@ -69,22 +70,22 @@ class LimitsReply(msgspec.Struct):
 
 
 class LimitsQuery(msgspec.Struct):
-    """Whose limits. Only the operator can name another account."""
+    """Whose limits. The operator can name every account."""
 
-    account: str | None = None
+    account: OfAccount | None = None
 
 
 class LimitBody(Body):
     """Limits in dollars; what is left out stays, null is none. For your account, unless a token of it is named.
 
-    monthly and daily refuse what comes after, the soft ones warn. account: only for the operator of the platform.
-    webhook: hears of a limit that is reached, once in a period.
+    monthly and daily refuse what comes after, the soft ones warn. account: an organization of
+    yours; for the operator, anybody. webhook: hears of a limit that is reached, once in a period.
     """
 
-    monthly: _Amount = UNSET
-    daily: _Amount = UNSET
-    monthly_soft: _Amount = UNSET
-    daily_soft: _Amount = UNSET
+    monthly: Amount = UNSET
+    daily: Amount = UNSET
+    monthly_soft: Amount = UNSET
+    daily_soft: Amount = UNSET
     webhook: str | UnsetType | None = UNSET
     account: str | None = None
     token: str | None = None
@@ -148,10 +149,10 @@ def _usd(micro: int) -> str:
 
 async def list_limits(request: Request) -> Response:
     """GET /limits?account."""
-    account = await authenticate(request)
+    caller = await authenticate(request)
     named = query(request, LimitsQuery).account
-    whose = asked_account(request, account, named)
-    return reply(LimitsReply(await limits_of(context(request), whose)))
+    whose = await acting_for(request, caller, named, operators=True)
+    return reply(LimitsReply(await limits_of(context(request), whose.username)))
 
 
 async def limits_of(ctx: Context, account: str) -> list[LimitReply]:
@@ -162,9 +163,9 @@ async def limits_of(ctx: Context, account: str) -> list[LimitReply]:
 
 async def set_limits(request: Request) -> Response:
     """PUT /limits: those of a holder; what is left out stays."""
-    account, ctx = await authenticate(request), context(request)
+    caller, ctx = await authenticate(request), context(request)
     body = decode(await read_body(request, _MOST_BYTES), LimitBody)
-    whose, scope, holder = await _holder(request, account, body.account, body.token)
+    whose, scope, holder = await _holder(request, caller, body.account, body.token)
     now = ctx.now()
     before = {
         s.limit.period: s.limit for s in await ctx.spending.of_account(whose, now) if s.limit.holder == holder
@@ -177,7 +178,7 @@ async def set_limits(request: Request) -> Response:
             continue
         base = known or Limit(scope=scope, holder=holder, period=period, set_by="", set_at="")
         limit = replace(
-            base, hard=_micro(hard, base.hard), soft=_micro(soft, base.soft), set_by=account.username
+            base, hard=micro_asked(hard, base.hard), soft=micro_asked(soft, base.soft), set_by=caller.username
         )
         limits.append(replace(limit, webhook=_webhook(ctx, body, base.webhook), set_at=rfc3339(now)))
     if not limits:
@@ -188,39 +189,29 @@ async def set_limits(request: Request) -> Response:
 
 async def remove_limits(request: Request) -> Response:
     """DELETE /limits?account&token&period."""
-    account, ctx = await authenticate(request), context(request)
+    caller, ctx = await authenticate(request), context(request)
     asked = query(request, LimitRemoval)
-    _, scope, holder = await _holder(request, account, asked.account, asked.token)
+    _, scope, holder = await _holder(request, caller, asked.account, asked.token)
     periods = [asked.period] if asked.period else list(PERIODS)
     if not any([await ctx.spending.remove(scope, holder, period) for period in periods]):
         raise NotFound("There is no such limit.")
     return Response(status_code=204)
 
 
-def asked_account(request: Request, account: Account, named: str | None) -> str:
-    """The account that is asked about. Raises Forbidden for another one, unless the operator asks."""
-    if named is None or named == account.username:
-        return account.username
-    if account.username != context(request).settings.account:
-        raise Forbidden("Only the operator of this platform can see or change this of other accounts.")
-    return named
-
-
 async def _holder(
-    request: Request, account: Account, named: str | None, token: str | None
+    request: Request, caller: Caller, named: str | None, token: str | None
 ) -> tuple[str, str, str]:
     """(account, scope, holder) whose limit is to be changed. Raises Forbidden, NotFound."""
     ctx = context(request)
-    whose = asked_account(request, account, named)
-    if whose != account.username and await ctx.accounts.get(whose) is None:
-        raise NotFound(f"There is no account {whose}.")
+    whose = (await acting_for(request, caller, named, operators=True)).username
     standings = await ctx.spending.of_account(whose, ctx.now())
     carried = token_of(request)
     if any(s.limit.scope == "token" and s.limit.holder == carried for s in standings):
         raise Forbidden("A token that has a limit of its own can't change limits.")
     if token is None:
-        by_others = [s for s in standings if s.limit.scope == "account" and s.limit.set_by != whose]
-        if by_others and account.username == whose:
+        above = {ctx.settings.account} - {whose}
+        by_operator = any(s.limit.scope == "account" and s.limit.set_by in above for s in standings)
+        if by_operator and not is_operator(ctx, caller):
             raise Forbidden("The operator of this platform set this limit; ask them to change it.")
         return whose, "account", whose
     if all(one.id != token for one in await ctx.accounts.list_tokens(whose)):
@@ -228,7 +219,8 @@ async def _holder(
     return whose, "token", token
 
 
-def _micro(asked: Decimal | UnsetType | None, before: int | None) -> int | None:
+def micro_asked(asked: Decimal | UnsetType | None, before: int | None) -> int | None:
+    """What is asked for, in micro-dollars; what was before if it is left out. Raises InvalidRequest."""
     if isinstance(asked, UnsetType):
         return before
     if asked is None:
@@ -245,7 +237,7 @@ def _webhook(ctx: Context, body: LimitBody, before: str | None) -> str | None:
         try:
             check_webhook(body.webhook, ctx.egress)
         except RefusedTarget as error:
-            raise InvalidInput([InvalidField("format", "webhook", f"webhook: {error}")]) from error
+            raise InvalidInput([InvalidField("format", "webhook", str(error))]) from error
     return body.webhook or None
 
 
@@ -272,6 +264,7 @@ operations = [
         path="/limits",
         handler=list_limits,
         id="limits.list",
+        scope=Scope.READ,
         summary="Spending limits, and how much is spent",
         query=LimitsQuery,
         reply=LimitsReply,
@@ -283,6 +276,7 @@ operations = [
         path="/limits",
         handler=set_limits,
         id="limits.set",
+        scope=Scope.ADMIN,
         summary="Set spending limits of an account or a token",
         body=LimitBody,
         example={"monthly": "5.00", "monthly_soft": "4.00"},
@@ -295,6 +289,7 @@ operations = [
         path="/limits",
         handler=remove_limits,
         id="limits.remove",
+        scope=Scope.ADMIN,
         summary="Lift spending limits of an account or a token",
         query=LimitRemoval,
         success=204,

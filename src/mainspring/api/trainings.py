@@ -7,7 +7,8 @@ from dataclasses import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mainspring.api.context import Context, administers, authenticate, context
+from mainspring.api.calling import authenticate, require
+from mainspring.api.context import context
 from mainspring.api.creating import CreateBody, CreateHeaders, Order, create_prediction
 from mainspring.api.models import visible_model
 from mainspring.api.operation import Operation
@@ -15,10 +16,11 @@ from mainspring.api.predictions import PredictionListQuery, list_kind, own_predi
 from mainspring.api.references import asked_by_alias, version_of
 from mainspring.api.wire import decode, read_body, reply
 from mainspring.core.errors import InvalidField, InvalidInput, InvalidRequest, NotFound
+from mainspring.core.people import Scope
 from mainspring.core.prediction import Prediction
 from mainspring.core.queue import Queue
 from mainspring.core.shapes import Page
-from mainspring.records.accounts import Account
+from mainspring.records.accounts import Caller
 from mainspring.records.rendering import PredictionReply
 
 
@@ -30,12 +32,12 @@ class TrainingBody(CreateBody):
 
 async def create(request: Request) -> Response:
     """POST /models/{owner}/{name}/versions/{version_id}/trainings."""
-    account = await authenticate(request)
+    caller = await authenticate(request)
     ctx = context(request)
     raw = await read_body(request, ctx.settings.max_body)
-    model = await visible_model(request, account)
+    model = await visible_model(request, caller)
     asked = request.path_params["version_id"]
-    version = await version_of(ctx, account, model.full_name, asked)
+    version = await version_of(ctx, caller, model.full_name, asked)
     if version is None:
         raise NotFound
     body = decode(raw, TrainingBody)
@@ -43,17 +45,18 @@ async def create(request: Request) -> Response:
         raise InvalidInput([InvalidField("required", "", "destination is required")])
     if version.trainer is None:
         raise InvalidRequest("This version can't be trained: its cog.yaml names nothing as `train`.")
-    await _check_destination(ctx, account, body.destination)
+    await _check_destination(request, caller, body.destination)
     line = Queue(version.model, version.id, training="")
-    order = Order(account, version, line, body, raw, destination=body.destination)
+    order = Order(caller, version, line, body, raw, destination=body.destination)
     return await create_prediction(request, replace(order, asked=asked_by_alias(asked, version)))
 
 
-async def _check_destination(ctx: Context, account: Account, destination: str) -> None:
+async def _check_destination(request: Request, caller: Caller, destination: str) -> None:
+    ctx = context(request)
     owner, _, name = destination.partition("/")
-    mine = await administers(ctx, account, owner)
-    if not mine or await ctx.catalog.get_model(owner, name) is None:
+    if caller.role_in(owner) is None or await ctx.catalog.get_model(owner, name) is None:
         raise NotFound("The specified training destination does not exist")
+    require(request, caller, owner)
 
 
 async def list_trainings(request: Request) -> Response:
@@ -72,8 +75,8 @@ async def cancel(request: Request) -> Response:
 
 
 async def _own(request: Request) -> Prediction:
-    account = await authenticate(request)
-    training = await own_prediction(request, account, request.path_params["training_id"])
+    caller = await authenticate(request)
+    training = await own_prediction(request, caller, request.path_params["training_id"])
     if training.kind != "training":
         raise NotFound
     return training
@@ -85,6 +88,7 @@ operations = [
         path="/models/{owner}/{name}/versions/{version_id}/trainings",
         handler=create,
         id="trainings.create",
+        scope=Scope.PUSH,
         summary="Train a version; what it learns becomes a new version of the destination",
         body=TrainingBody,
         headers=CreateHeaders,
@@ -98,6 +102,7 @@ operations = [
         path="/trainings",
         handler=list_trainings,
         id="trainings.list",
+        scope=Scope.READ,
         summary="The account's trainings, newest first",
         query=PredictionListQuery,
         reply=Page[PredictionReply],
@@ -107,6 +112,7 @@ operations = [
         path="/trainings/{training_id}",
         handler=get,
         id="trainings.get",
+        scope=Scope.READ,
         summary="One training",
         reply=PredictionReply,
         faults=(404,),
@@ -116,6 +122,7 @@ operations = [
         path="/trainings/{training_id}/cancel",
         handler=cancel,
         id="trainings.cancel",
+        scope=Scope.PUSH,
         summary="Stop a training",
         reply=PredictionReply,
         faults=(404,),

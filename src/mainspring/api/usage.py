@@ -12,15 +12,17 @@ from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mainspring.api.context import authenticate, context
+from mainspring.api.calling import acting_for, authenticate
+from mainspring.api.context import context
 from mainspring.api.operation import Operation
-from mainspring.api.spending import Dollars, LimitReply, asked_account, limits_of
+from mainspring.api.spending import Dollars, LimitReply, limits_of
 from mainspring.api.wire import query, reply
 from mainspring.core.errors import InvalidRequest
 from mainspring.core.ids import parse_time, rfc3339
+from mainspring.core.people import Scope
 from mainspring.core.periods import began
 from mainspring.core.pricing import MICRO, tell_dollars
-from mainspring.core.shapes import Moment
+from mainspring.core.shapes import Moment, OfAccount
 from mainspring.records.usage import Sum
 
 _By = Literal["day", "model", "token", "deployment", "hardware"]
@@ -33,7 +35,7 @@ class UsageQuery(msgspec.Struct):
     by: _By = "day"
     since: _DayOrMoment | None = None
     until: _DayOrMoment | None = None
-    account: Annotated[str | None, Meta(description="Only the operator can name another one.")] = None
+    account: OfAccount | None = None
     format: Literal["json", "csv"] | None = None
 
 
@@ -71,9 +73,10 @@ class UsageReply(msgspec.Struct):
 
 async def get(request: Request) -> Response:
     """GET /usage?by&since&until&account&format."""
-    account = await authenticate(request)
+    caller = await authenticate(request)
     ctx, asked = context(request), query(request, UsageQuery)
-    whose, now = asked_account(request, account, asked.account), context(request).now()
+    whose = (await acting_for(request, caller, asked.account, operators=True)).username
+    now = ctx.now()
     since = _moment(asked.since, "since") or _moment(began("month", now), "since") or now
     until = _moment(asked.until, "until") or now + timedelta(seconds=1)
     sums = [_render(one) for one in await ctx.usage.sums(whose, asked.by, since, until)]
@@ -141,6 +144,7 @@ operations = [
         path="/usage",
         handler=get,
         id="usage.get",
+        scope=Scope.READ,
         summary="What the account used and what it cost",
         about="As CSV with `format=csv`, or with `Accept: text/csv`.",
         query=UsageQuery,

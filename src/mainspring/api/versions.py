@@ -5,13 +5,15 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mainspring.api.context import authenticate, context
+from mainspring.api.calling import authenticate
+from mainspring.api.context import context
 from mainspring.api.model_replies import VersionReply, render_version
 from mainspring.api.models import own_model, visible_model
 from mainspring.api.operation import Operation
 from mainspring.api.references import version_of
 from mainspring.api.wire import PAGE, cursor, page, reply
 from mainspring.core.errors import Conflict, Forbidden, NotFound
+from mainspring.core.people import Scope
 from mainspring.core.shapes import Page, PageQuery
 
 _NEEDED = {
@@ -30,9 +32,9 @@ async def list_versions(request: Request) -> Response:
 
 async def get(request: Request) -> Response:
     """GET /models/{owner}/{name}/versions/{id}."""
-    account, asked = await authenticate(request), request.path_params["version_id"]
-    model = await visible_model(request, account)
-    version = await version_of(context(request), account, model.full_name, asked)
+    caller, asked = await authenticate(request), request.path_params["version_id"]
+    model = await visible_model(request, caller)
+    version = await version_of(context(request), caller, model.full_name, asked)
     if version is None:
         raise NotFound
     return reply(render_version(version, asked))
@@ -67,6 +69,7 @@ operations = [
         path="/models/{owner}/{name}/versions",
         handler=list_versions,
         id="models.versions.list",
+        scope=Scope.READ,
         summary="A model's versions, newest first",
         query=PageQuery,
         reply=Page[VersionReply],
@@ -76,6 +79,7 @@ operations = [
         path="/models/{owner}/{name}/versions/{version_id}",
         handler=get,
         id="models.versions.get",
+        scope=Scope.READ,
         summary="One version",
         reply=VersionReply,
     ),
@@ -84,6 +88,7 @@ operations = [
         path="/models/{owner}/{name}/versions/{version_id}",
         handler=delete,
         id="models.versions.delete",
+        scope=Scope.PUSH,
         summary="Delete a version",
         success=202,
         faults=(403, 409),

@@ -6,13 +6,16 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mainspring.api.context import Context, authenticate, context
+from mainspring.api.calling import acting_for, authenticate
+from mainspring.api.context import Context, context
 from mainspring.api.operation import Operation
-from mainspring.api.wire import PAGE, cursor, page, reply
+from mainspring.api.predictions import own_prediction
+from mainspring.api.wire import PAGE, cursor, page, query, reply
 from mainspring.core.errors import Conflict, NotFound
 from mainspring.core.ids import rfc3339
+from mainspring.core.people import Scope
 from mainspring.core.prediction import Prediction
-from mainspring.core.shapes import EVENTS, Page, PageQuery
+from mainspring.core.shapes import EVENTS, AccountQuery, OwnedPageQuery, Page
 from mainspring.core.webhooks import secret_text
 from mainspring.records.deliveries import Delivery, Try
 from mainspring.records.signing import Secret
@@ -49,17 +52,15 @@ class DeliveryReply(msgspec.Struct):
 
 async def get_secret(request: Request) -> Response:
     """GET /webhooks/default/secret."""
-    account = await authenticate(request)
-    ctx = context(request)
-    newest, *_ = await ctx.signing.secrets(account.username, ctx.now())
+    whose, ctx = await _whose(request), context(request)
+    newest, *_ = await ctx.signing.secrets(whose, ctx.now())
     return reply(SecretReply(secret_text(newest.key)), headers={"Cache-Control": "no-store"})
 
 
 async def rotate_secret(request: Request) -> Response:
     """POST /webhooks/default/secret/rotate: a new secret; the one before signs as well for a day."""
-    account = await authenticate(request)
-    ctx = context(request)
-    newest, *older = await ctx.signing.rotate(account.username, ctx.now())
+    whose, ctx = await _whose(request), context(request)
+    newest, *older = await ctx.signing.rotate(whose, ctx.now())
     rotated = RotatedReply(secret_text(newest.key), _until(older))
     return reply(rotated, headers={"Cache-Control": "no-store"})
 
@@ -89,26 +90,26 @@ async def resend(request: Request) -> Response:
 
 async def list_recent(request: Request) -> Response:
     """GET /webhooks/deliveries: of all predictions, the newest first."""
-    account = await authenticate(request)
-    found = await context(request).deliveries.recent(account.username, cursor(request), PAGE)
+    found = await context(request).deliveries.recent(await _whose(request), cursor(request), PAGE)
     results = [_render(delivery) for delivery in found.items]
     return reply(page(request, results, next_cursor=found.next, previous_cursor=found.previous))
 
 
 async def list_dead(request: Request) -> Response:
     """GET /webhooks/dead: deliveries of `completed` that were tried in vain to the end, newest first."""
-    account = await authenticate(request)
-    found = await context(request).deliveries.dead(account.username, cursor(request), PAGE)
+    found = await context(request).deliveries.dead(await _whose(request), cursor(request), PAGE)
     results = [_render(delivery) for delivery in found.items]
     return reply(page(request, results, next_cursor=found.next, previous_cursor=found.previous))
 
 
+async def _whose(request: Request) -> str:
+    caller = await authenticate(request)
+    return (await acting_for(request, caller, query(request, AccountQuery).account)).username
+
+
 async def _own(request: Request) -> Prediction:
-    account = await authenticate(request)
-    prediction = await context(request).predictions.get(request.path_params["prediction_id"])
-    if prediction is None or prediction.account != account.username:
-        raise NotFound
-    return prediction
+    caller = await authenticate(request)
+    return await own_prediction(request, caller, request.path_params["prediction_id"])
 
 
 async def _find(ctx: Context, prediction: Prediction, event: str) -> Delivery | None:
@@ -138,7 +139,9 @@ operations = [
         path="/webhooks/default/secret",
         handler=get_secret,
         id="webhooks.default.secret.get",
+        scope=Scope.RUN,
         summary="The secret that webhooks are signed with",
+        query=AccountQuery,
         reply=SecretReply,
     ),
     Operation(
@@ -146,7 +149,9 @@ operations = [
         path="/webhooks/default/secret/rotate",
         handler=rotate_secret,
         id="webhooks.default.secret.rotate",
+        scope=Scope.ADMIN,
         summary="Replace the secret that webhooks are signed with",
+        query=AccountQuery,
         reply=RotatedReply,
         ours=True,
     ),
@@ -155,8 +160,9 @@ operations = [
         path="/webhooks/deliveries",
         handler=list_recent,
         id="webhooks.deliveries.list",
+        scope=Scope.READ,
         summary="The latest webhook deliveries",
-        query=PageQuery,
+        query=OwnedPageQuery,
         reply=Page[DeliveryReply],
         faults=(400,),
         ours=True,
@@ -166,8 +172,9 @@ operations = [
         path="/webhooks/dead",
         handler=list_dead,
         id="webhooks.dead.list",
+        scope=Scope.READ,
         summary="Deliveries that were given up",
-        query=PageQuery,
+        query=OwnedPageQuery,
         reply=Page[DeliveryReply],
         faults=(400,),
         ours=True,
@@ -177,6 +184,7 @@ operations = [
         path="/predictions/{prediction_id}/deliveries",
         handler=list_deliveries,
         id="predictions.deliveries.list",
+        scope=Scope.READ,
         summary="The webhook deliveries of a prediction, with every try",
         reply=Page[DeliveryReply],
         faults=(404,),
@@ -187,6 +195,7 @@ operations = [
         path="/predictions/{prediction_id}/deliveries/{delivery_id}/resend",
         handler=resend,
         id="predictions.deliveries.resend",
+        scope=Scope.RUN,
         summary="Send a webhook again",
         reply=DeliveryReply,
         success=202,

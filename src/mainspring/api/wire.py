@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from mainspring.core.errors import ApiError, InvalidField, InvalidInput, InvalidRequest, TooLarge
+from mainspring.core.ids import parse_time, rfc3339
 from mainspring.core.shapes import Page
 
 T = TypeVar("T")
@@ -84,6 +85,16 @@ def query(request: Request, kind: type[T]) -> T:
         raise InvalidRequest(f"The query can't be used: {fault.description}") from error
 
 
+def moment(text: str | None, name: str) -> str | None:
+    """The time that a query names, as the ledger writes it. Raises InvalidRequest."""
+    if text is None:
+        return None
+    try:
+        return rfc3339(parse_time(text.replace(" ", "+")))
+    except (ValueError, OverflowError) as error:
+        raise InvalidRequest(f"{name} must be an ISO 8601 date-time") from error
+
+
 def convert(given: Mapping[str, str], kind: type[T]) -> T:
     """Query parameters as `kind`. Raises InvalidInput."""
     try:
@@ -149,7 +160,7 @@ def _choices(kind: Any, name: str) -> tuple[Any, ...]:
 def base_url(request: Request) -> str:
     """Scheme and host that the client called, without a trailing slash."""
     host = request.headers.get("host") or "localhost"
-    return f"{request.url.scheme}://{host}"
+    return f"{request.scope['scheme']}://{host}"
 
 
 def page(

@@ -1,4 +1,4 @@
-"""`mainspring account`: what the account has chosen."""
+"""`mainspring account`: your account; for the operator, everybody's."""
 
 from __future__ import annotations
 
@@ -7,49 +7,170 @@ from typing import Annotated, Any
 import typer
 
 from mainspring.cli.model import asked_retention
-from mainspring.cli.terminal import printable, result, tell
+from mainspring.cli.terminal import printable, result, stdout_console, tell
 
-app = typer.Typer(no_args_is_help=True, help="Show your account, and change its settings.")
+app = typer.Typer(
+    no_args_is_help=True, help="Show and change your account; make and disable those of others."
+)
+Username = Annotated[
+    str, typer.Argument(metavar="USERNAME", help="The first part of owner/name; it can't be changed.")
+]
 
 
 @app.command("show")
-def show_account() -> None:
-    """Show the account that commands act as.
+def show_account(
+    username: Annotated[
+        str | None,
+        typer.Argument(metavar="USERNAME", help="Somebody's, for the operator; yours if left out."),
+    ] = None,
+) -> None:
+    """Show the account that commands act as, or another one.
 
     [bold]Examples[/bold]
 
     mainspring account show
     """
-    found = _call("GET")
+    found = _call("GET", f"s/{_quoted(username)}" if username else "")
     result(printable(found["username"]))
-    for name in ("type", "name", "retention"):
-        result(printable(f"  {name:<15}{found.get(name) or 'default'}"))
+    shown = ("type", "name", "created_at", "disabled_at") if username else ("type", "name", "retention")
+    for name in shown:
+        result(
+            printable(f"  {name:<15}{found.get(name) or ('never' if name.endswith('_at') else 'default')}")
+        )
 
 
 @app.command("set")
 def set_account(
     retention: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="TIME",
             help="How long inputs, outputs and logs are kept, like 24h; off for ever; default for the platform's.",
+            show_default=False,
         ),
-    ],
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Your name for people.", show_default=False)
+    ] = None,
 ) -> None:
-    """Change the settings of the account, for predictions that are made from now on.
+    """Change the settings of the account; how long data is kept counts for predictions made from now on.
 
     [bold]Examples[/bold]
 
     mainspring account set --retention 24h
 
-    mainspring account set --retention off
+    mainspring account set --name "Ada Lovelace"
     """
-    found = _call("PATCH", json={"retention": asked_retention(retention)})
-    tell(f"{found['username']}: retention is now {found['retention'] or 'default'}")
+    changes: dict[str, Any] = {"name": name} if name is not None else {}
+    if retention is not None:
+        changes["retention"] = asked_retention(retention)
+    if not changes:
+        raise typer.BadParameter("say what to change: --retention or --name")
+    found = _call("PATCH", "", json=changes)
+    tell(f"{found['username']}: {found['name']}, retention is now {found['retention'] or 'default'}")
 
 
-def _call(method: str, **options: Any) -> dict[str, Any]:
+@app.command("list")
+def list_accounts(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List everybody's accounts. For the operator; organizations are in `mainspring org list`.
+
+    [bold]Examples[/bold]
+
+    mainspring account list
+    """
+    found = _call("GET", "s")["results"]
+    if as_json:
+        import json
+
+        result(json.dumps(found, indent=2))
+        return
+    from rich.table import Table
+
+    table = Table("username", "name", "created", "state", box=None)
+    for one in found:
+        state = "disabled" if one["disabled_at"] else "active"
+        table.add_row(printable(one["username"]), printable(one["name"]), one["created_at"][:10], state)
+    stdout_console().print(table)
+
+
+@app.command("create")
+def create_account(
+    username: Username,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Their name for people.", show_default=False)
+    ] = None,
+    expires: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="How long their first token works, like 90d.", show_default=False),
+    ] = None,
+) -> None:
+    """Make an account for somebody, and print its first token, this once. For the operator.
+
+    [bold]Examples[/bold]
+
+    mainspring account create ada --name "Ada Lovelace"
+    """
+    _call("POST", "s", json={"username": username} | ({"name": name} if name else {}))
+    tell(f"The account {username} is there. Give its owner this token; it is not shown again:")
+    asked = {"name": "first"} | ({"expires_in": expires} if expires else {})
+    made = _ask("POST", "/v1/tokens", params={"account": username}, json=asked)
+    result(made["token"])
+
+
+@app.command("rename")
+def rename_account(
+    username: Username, name: Annotated[str, typer.Argument(metavar="NAME", help="Their name for people.")]
+) -> None:
+    """Give somebody another name for people. For the operator; `account set --name` is for yourself.
+
+    [bold]Examples[/bold]
+
+    mainspring account rename ada "Ada King"
+    """
+    _call("PATCH", f"s/{_quoted(username)}", json={"name": name})
+    tell(f"{username} is called {name}.")
+
+
+@app.command("disable")
+def disable_account(username: Username) -> None:
+    """Let none of somebody's tokens open their account any more. For the operator.
+
+    Models, predictions and what runs stay as they are.
+
+    [bold]Examples[/bold]
+
+    mainspring account disable ada
+    """
+    _call("PATCH", f"s/{_quoted(username)}", json={"disabled": True})
+    tell(f"{username} is disabled. To undo it: mainspring account enable {username}")
+
+
+@app.command("enable")
+def enable_account(username: Username) -> None:
+    """Let somebody's tokens open their account again. For the operator.
+
+    [bold]Examples[/bold]
+
+    mainspring account enable ada
+    """
+    _call("PATCH", f"s/{_quoted(username)}", json={"disabled": False})
+    tell(f"{username} is enabled.")
+
+
+def _quoted(text: str) -> str:
+    from urllib.parse import quote
+
+    return quote(text, safe="")
+
+
+def _call(method: str, path: str, **options: Any) -> dict[str, Any]:
+    found: dict[str, Any] = _ask(method, f"/v1/account{path}", **options)
+    return found
+
+
+def _ask(method: str, path: str, **options: Any) -> Any:
     from mainspring.cli.client import ask
 
-    found: dict[str, Any] = ask(lambda client: client.call(method, "/v1/account", **options))
-    return found
+    return ask(lambda client: client.call(method, path, **options))

@@ -11,6 +11,7 @@ from mainspring import __version__
 from mainspring.cli import (
     account,
     alias,
+    audit,
     catalog,
     collection,
     deployment,
@@ -19,6 +20,7 @@ from mainspring.cli import (
     limit,
     login,
     model,
+    org,
     push,
     run,
     serve,
@@ -80,6 +82,8 @@ app.command("logout")(login.logout)
 app.command("whoami")(login.whoami)
 app.add_typer(account.app, name="account")
 app.add_typer(token.app, name="token")
+app.add_typer(org.app, name="org")
+app.command("audit")(audit.audit)
 app.add_typer(model.app, name="model")
 app.add_typer(catalog.app, name="catalog")
 app.add_typer(alias.app, name="alias")

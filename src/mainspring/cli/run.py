@@ -12,10 +12,13 @@ import typer
 from mainspring.cli.terminal import CliError, result, tell
 
 if TYPE_CHECKING:
+    import asyncio
+
     from mainspring.cli.client import Client
     from mainspring.cli.progress import Screen
     from mainspring.cli.schema import ModelSchema
 
+_CANCEL_WITHIN_S = 15.0
 _REFERENCE = re.compile(r"^([^/:]+)/([^/:]+)(?::([^/:]+))?$")
 
 
@@ -146,12 +149,11 @@ async def _create(client: Client, call: Call, schema: ModelSchema) -> dict[str, 
     if call.model.version:
         path, body["version"] = "/v1/predictions", call.model.version
     try:
-        created: dict[str, Any] = await client.call("POST", path, json=body)
+        return await create(client, path, body)
     except Refused as error:
         if error.status == 422 and schema.known:
             raise CliError(str(error), describe(schema.inputs())) from None
         raise
-    return created
 
 
 async def until_end(
@@ -165,14 +167,35 @@ async def until_end(
     try:
         return await follow(client, prediction, screen, stream=stream)
     except asyncio.CancelledError:
-        tell("\ncanceling…")
-        try:
-            async with asyncio.timeout(5):
-                await client.call("POST", f"/v1/predictions/{prediction['id']}/cancel")
-            tell(f"{noun} {prediction['id']} was canceled")
-        except (CliError, TimeoutError) as error:
-            tell(f"{noun} {prediction['id']} could not be canceled: {error or 'no answer'}")
+        known = asyncio.get_running_loop().create_future()
+        known.set_result(prediction)
+        await _cancel(client, known, noun)
         raise
+
+
+async def create(client: Client, path: str, body: dict[str, Any], noun: str = "prediction") -> dict[str, Any]:
+    """What the server made of the request; Ctrl-C while its reply is on the way cancels that too."""
+    import asyncio
+
+    asked: asyncio.Future[dict[str, Any]] = asyncio.ensure_future(client.call("POST", path, json=body))
+    try:
+        return await asyncio.shield(asked)
+    except asyncio.CancelledError:
+        await _cancel(client, asked, noun)
+        raise
+
+
+async def _cancel(client: Client, made: asyncio.Future[dict[str, Any]], noun: str) -> None:
+    import asyncio
+
+    tell("\ncanceling…")
+    try:
+        async with asyncio.timeout(_CANCEL_WITHIN_S):
+            name = (await made)["id"]
+            await client.call("POST", f"/v1/predictions/{name}/cancel")
+        tell(f"{noun} {name} was canceled")
+    except (CliError, TimeoutError) as error:
+        tell(f"the {noun} could not be canceled: {error or 'no answer'}")
 
 
 async def _show(

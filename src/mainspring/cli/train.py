@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mainspring.cli.run import Reference, explain, parse_reference, schema_or_help, until_end
+from mainspring.cli.run import Reference, create, explain, parse_reference, schema_or_help, until_end
 from mainspring.cli.terminal import CliError, result, tell
 
 if TYPE_CHECKING:
@@ -93,14 +93,11 @@ async def _create(client: Client, call: _Call) -> dict[str, Any]:
     given = {"destination": str(call.destination), "input": await read_inputs(client, schema, call.inputs)}
     await _ensure(client, call.destination)
     try:
-        created: dict[str, Any] = await client.call(
-            "POST", f"{call.model.path}/versions/{version}/trainings", json=given
-        )
+        return await create(client, f"{call.model.path}/versions/{version}/trainings", given, "training")
     except Refused as error:
         if error.status == 422:
             raise CliError(str(error), describe(schema.inputs())) from None
         raise
-    return created
 
 
 async def _ensure(client: Client, destination: Reference) -> None:

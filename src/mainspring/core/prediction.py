@@ -60,7 +60,8 @@ class Prediction:
 
     kind is prediction or training; queue is the text of a core.queue.Queue. secrets holds sealed input values until
     the end. (instance_id, attempt) says who runs it. `output` names files as `mainspring-output://…`, which replies
-    turn into URLs. token: id of the token that made it. base_url: the listener that it was made through.
+    turn into URLs. token: id of the token that made it,
+    address: where that came from. base_url: the listener that it was made through.
     destination: the model that a training makes a version of. keep_s: seconds that its data is kept after its end, None
     for ever; data_removed: 1 once input, output and logs are gone. asked: the alias that it was made with. weights:
     what those of the instance that runs it are called. price: nano-dollars for a second of its hardware, list_price:
@@ -93,6 +94,7 @@ class Prediction:
     deployment: str | None = None
     destination: str | None = None
     token: str | None = None
+    address: str | None = None
     hardware: str | None = None
     base_url: str | None = None
     timeline: str | None = None

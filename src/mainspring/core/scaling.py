@@ -40,7 +40,7 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """One line at one moment. oldest_wait_s: how long the first in it has waited."""
+    """One line at one moment. oldest_wait_s: how long the first in it has waited for those that are ready."""
 
     waiting: int
     oldest_wait_s: float

@@ -24,6 +24,14 @@ EventNames = Annotated[
     Meta(extra_json_schema={"type": "array", "items": {"enum": list(EVENTS)}}, examples=[["completed"]]),
 ]
 StatusName = Annotated[str, Meta(extra_json_schema={"enum": [status.value for status in Status]})]
+Name = Annotated[str, Meta(min_length=1, max_length=100, description="For people.", examples=["Acme"])]
+OfAccount = Annotated[
+    str,
+    Meta(
+        description="Ours: an organization that you belong to; your own account if left out.",
+        examples=["acme"],
+    ),
+]
 # Where one is given, it is checked by hand: Replicate's fault for it is not the one of a wrong type.
 Visibility = Annotated[str, Meta(extra_json_schema={"enum": ["public", "private"]})]
 
@@ -61,6 +69,18 @@ class PageQuery(msgspec.Struct):
         str | None,
         Meta(description="Where the page begins; taken from `next` or `previous` of another page."),
     ] = None
+
+
+class AccountQuery(msgspec.Struct):
+    """Whose."""
+
+    account: OfAccount | None = None
+
+
+class OwnedPageQuery(PageQuery):
+    """Which page of whose list."""
+
+    account: OfAccount | None = None
 
 
 class InvalidFieldReply(msgspec.Struct):

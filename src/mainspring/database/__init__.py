@@ -35,6 +35,9 @@ class Database(Protocol):
     async def fetch(self, sql: str, params: Params | None = None) -> Sequence[Row]:
         """Read rows from committed state."""
 
+    async def fetch_together(self, *queries: Statement) -> Sequence[Sequence[Row]]:
+        """Read each query's rows from one and the same committed state."""
+
     async def fetch_one(self, sql: str, params: Params) -> Row | None:
         """Read one row of committed state by its key."""
 

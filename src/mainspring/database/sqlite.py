@@ -75,6 +75,10 @@ class SqliteDatabase:
         """Read committed rows."""
         return await self._loop.run_in_executor(self._readers, self._read, sql, params or {})
 
+    async def fetch_together(self, *queries: Statement) -> Results:
+        """Read committed rows of one moment."""
+        return await self._loop.run_in_executor(self._readers, self._read_together, queries)
+
     async def close(self) -> None:
         """Commit what was handed in, then close every connection."""
         if self._closed:
@@ -101,10 +105,22 @@ class SqliteDatabase:
         return connection
 
     def _read(self, sql: str, params: Params) -> Sequence[Row]:
-        connection = getattr(self._local, "connection", None)
+        return self._reader().execute(sql, params).fetchall()
+
+    def _read_together(self, queries: Sequence[Statement]) -> Results:
+        reader = self._reader()
+        reader.execute("BEGIN")
+        try:
+            return [reader.execute(query.sql, query.params).fetchall() for query in queries]
+        finally:
+            reader.execute("ROLLBACK")
+
+    def _reader(self) -> sqlite3.Connection:
+        """This thread's connection."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._local.connection = self._connect()
-        return connection.execute(sql, params).fetchall()
+        return connection
 
     def _checkpoint(self) -> None:
         self._read("PRAGMA wal_checkpoint(PASSIVE)", {})
@@ -143,26 +159,29 @@ class SqliteDatabase:
         try:
             self._writer.execute("BEGIN IMMEDIATE")
             for transaction in group:
-                self._apply(transaction)
-            self._writer.execute("COMMIT")
+                self._apply(transaction, alone=len(group) == 1)
+            if self._writer.in_transaction:
+                self._writer.execute("COMMIT")
         except sqlite3.Error as error:
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
             for transaction in group:
                 transaction.error = transaction.error or error
 
-    def _apply(self, transaction: _Transaction) -> None:
+    def _apply(self, transaction: _Transaction, *, alone: bool) -> None:
+        """Run one transaction of a group, and undo it alone if it must be. alone: it is the whole group."""
         execute = self._writer.execute
-        single = len(transaction.statements) == 1
-        if not single:
+        nested = not alone and len(transaction.statements) > 1
+        undo = "ROLLBACK TO one" if nested else "ROLLBACK"
+        if nested:
             execute("SAVEPOINT one")
         results: list[Sequence[Row]] = []
         try:
             for statement in transaction.statements:
                 rows = execute(statement.sql, statement.params).fetchall()
                 if statement.guard and not rows:
-                    if not single:
-                        execute("ROLLBACK TO one")
+                    if results:
+                        execute(undo)
                     results = [()] * len(transaction.statements)
                     break
                 results.append(rows)
@@ -170,9 +189,9 @@ class SqliteDatabase:
             if not self._writer.in_transaction:
                 raise
             transaction.error = error
-            if not single:
-                execute("ROLLBACK TO one")
-        if not single:
+            if nested or alone:
+                execute(undo)
+        if nested:
             execute("RELEASE one")
         transaction.results = results
 

@@ -51,16 +51,12 @@ class Launched:
     pid: int
     pid_started_at: int
     workdir: Path
+    inbox: Path = field(init=False)
+    outbox: Path = field(init=False)
 
-    @property
-    def inbox(self) -> Path:
-        """Directory for input files; the model can read it."""
-        return self.workdir / "inbox"
-
-    @property
-    def outbox(self) -> Path:
-        """Directory that output files appear in."""
-        return self.workdir / "outbox"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "inbox", self.workdir / "inbox")
+        object.__setattr__(self, "outbox", self.workdir / "outbox")
 
 
 class Launcher(Protocol):

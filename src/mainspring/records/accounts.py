@@ -2,40 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import secrets
 import string
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
-from datetime import datetime
+from dataclasses import dataclass, fields, replace
+from datetime import datetime, timedelta
 
 from mainspring.core.errors import Conflict, InvalidRequest
 from mainspring.core.ids import new_id, rfc3339
+from mainspring.core.people import EVERY_SCOPE, Scope, scopes_of, spelled
 from mainspring.database import Database, Row, Statement
+from mainspring.records.callers import ACCOUNT, BY_HASH, BY_ID, Account, Caller, account_of, caller_of, digest
 from mainspring.records.recent import Recent
+
+__all__ = ["Account", "Accounts", "Caller", "Token"]
 
 _ALPHABET = string.ascii_letters + string.digits
 _TOKEN = re.compile(r"ms_[A-Za-z0-9]{16,125}")
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """Who owns models and makes predictions. type: user or organization; created_at: RFC 3339.
-
-    retention_s: seconds that the data of its predictions is kept, 0 for ever, None as the settings say.
-    """
-
-    username: str
-    type: str
-    name: str
-    created_at: str
-    retention_s: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Token:
-    """What is known of a token: prefix and last_four help its owner to recognise it. Times are RFC 3339."""
+    """What is known of a token: prefix and last_four help its owner to recognise it. Times are RFC 3339.
+
+    secrets: how often its secret was replaced, rotated_at: when last; former_until: until when the one before it
+    works as well.
+    """
 
     id: str
     account: str
@@ -43,46 +36,55 @@ class Token:
     prefix: str
     last_four: str
     created_at: str
-    last_used_at: str | None
-    disabled_at: str | None
+    last_used_at: str | None = None
+    disabled_at: str | None = None
+    scopes: frozenset[Scope] = EVERY_SCOPE
+    expires_at: str | None = None
+    secrets: int = 0
+    rotated_at: str | None = None
+    former_until: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """Whose token it is, and its id."""
-
-    account: Account
-    token_id: str
-
-
-_ACCOUNT = ", ".join(f.name for f in fields(Account))
-_TOKEN_COLUMNS = ", ".join(f.name for f in fields(Token))
+_ACCOUNT = ", ".join(ACCOUNT)
+_TOKEN_NAMES = tuple(f.name for f in fields(Token))
+_TOKEN_COLUMNS = ", ".join(_TOKEN_NAMES)
+_LIVE = "disabled_at IS NULL AND (expires_at IS NULL OR expires_at > :now)"
 
 CREATE_ACCOUNT = f"""
     INSERT INTO accounts (username, type, name, created_at) VALUES (:username, :type, :name, :created_at)
     ON CONFLICT (username) DO NOTHING RETURNING {_ACCOUNT}"""
+# Names that differ in case only would be taken for each other.
+NAMESAKE = (
+    "SELECT 1 AS free WHERE NOT EXISTS (SELECT 1 FROM accounts WHERE lower(username) = lower(:username))"
+)
 GET_ACCOUNT = f"SELECT {_ACCOUNT} FROM accounts WHERE username = :username"
+LIST_ACCOUNTS = f"SELECT {_ACCOUNT} FROM accounts WHERE type = 'user' ORDER BY username"
 SET_RETENTION = f"""
     UPDATE accounts SET retention_s = :retention_s WHERE username = :username RETURNING {_ACCOUNT}"""
-WHOSE = """
-    SELECT a.username, a.type, a.name, a.created_at, a.retention_s, t.id AS token_id
-    FROM tokens t JOIN accounts a ON a.username = t.account
-    WHERE t.hash = :hash AND t.disabled_at IS NULL"""
-WHOSE_ID = """
-    SELECT a.username, a.type, a.name, a.created_at, a.retention_s, t.id AS token_id
-    FROM tokens t JOIN accounts a ON a.username = t.account
-    WHERE t.id = :id AND t.disabled_at IS NULL"""
+RENAME_ACCOUNT = f"UPDATE accounts SET name = :name WHERE username = :username RETURNING {_ACCOUNT}"
+DISABLE_ACCOUNT = f"""
+    UPDATE accounts SET disabled_at = coalesce(disabled_at, :now) WHERE username = :username RETURNING {_ACCOUNT}"""
+ENABLE_ACCOUNT = f"UPDATE accounts SET disabled_at = NULL WHERE username = :username RETURNING {_ACCOUNT}"
 CREATE_TOKEN = f"""
-    INSERT INTO tokens (id, account, name, hash, prefix, last_four, created_at)
-    VALUES (:id, :account, :name, :hash, :prefix, :last_four, :created_at)
+    INSERT INTO tokens (id, account, name, hash, prefix, last_four, created_at, scopes, expires_at)
+    SELECT :id, :account, :name, :hash, :prefix, :last_four, :created_at, :scopes, :expires_at
+    WHERE NOT EXISTS (SELECT 1 FROM tokens WHERE former_hash = :hash)
     ON CONFLICT (hash) DO NOTHING RETURNING {_TOKEN_COLUMNS}"""
 SAME_TOKEN = f"""
-    SELECT {_TOKEN_COLUMNS} FROM tokens WHERE hash = :hash AND account = :account AND disabled_at IS NULL"""
+    SELECT {_TOKEN_COLUMNS} FROM tokens WHERE hash = :hash AND account = :account AND {_LIVE}"""
 LIST_TOKENS = f"SELECT {_TOKEN_COLUMNS} FROM tokens WHERE account = :account ORDER BY id DESC"
+GET_TOKEN = f"SELECT {_TOKEN_COLUMNS} FROM tokens WHERE id = :id AND account = :account"
+RENAME_TOKEN = f"""
+    UPDATE tokens SET name = :name WHERE id = :id AND account = :account RETURNING {_TOKEN_COLUMNS}"""
+ROTATE = f"""
+    UPDATE tokens SET former_hash = hash, former_until = :until, hash = :hash, prefix = :prefix,
+        last_four = :last_four, secrets = secrets + 1, rotated_at = :now
+    WHERE id = :id AND account = :account AND {_LIVE} RETURNING {_TOKEN_COLUMNS}"""
 DISABLE = """
     UPDATE tokens SET disabled_at = :now
     WHERE id = :id AND account = :account AND disabled_at IS NULL RETURNING id"""
 TOUCH = "UPDATE tokens SET last_used_at = :now WHERE id = :id"
+Also = Callable[[Token, str], Sequence[Statement]]
 
 
 class Accounts:
@@ -96,46 +98,62 @@ class Accounts:
     async def create_account(self, username: str, type: str, name: str, now: datetime) -> Account:
         """A new account. Raises Conflict when the username is taken."""
         given = {"username": username, "type": type, "name": name, "created_at": rfc3339(now)}
-        (rows,) = await self._database.write(Statement(CREATE_ACCOUNT, given, guard=True))
+        *_, rows = await self._database.write(*creation(given))
         if not rows:
             raise Conflict(f"The account {username} exists")
-        return _account(rows[0])
+        return account_of(rows[0])
 
     async def get(self, username: str) -> Account | None:
         """The account, if there is one."""
         rows = await self._database.fetch(GET_ACCOUNT, {"username": username})
-        return _account(rows[0]) if rows else None
+        return account_of(rows[0]) if rows else None
+
+    async def users(self) -> list[Account]:
+        """Everybody, by username; not the organizations."""
+        return [account_of(row) for row in await self._database.fetch(LIST_ACCOUNTS)]
 
     async def set_retention(self, username: str, retention_s: int | None) -> Account | None:
         """Choose how long data of predictions that are made from now on is kept; None without such an account."""
-        given = {"username": username, "retention_s": retention_s}
-        (rows,) = await self._database.write(Statement(SET_RETENTION, given))
-        self._recent.forget()
-        return _account(rows[0]) if rows else None
+        return await self._change(SET_RETENTION, {"username": username, "retention_s": retention_s})
 
-    async def by_token(self, token: str) -> Account | None:
-        """Whose token this is; None for one that is unknown or disabled."""
-        known = await self.known(token)
-        return known.account if known else None
+    async def rename(self, username: str, name: str) -> Account | None:
+        """Give it another name for people; None without such an account. A username is for ever."""
+        return await self._change(RENAME_ACCOUNT, {"username": username, "name": name})
 
-    async def known(self, token: str) -> Known | None:
-        """Whose token this is, and which; None for one that is unknown or disabled."""
-        digest = _digest(token)
-        known: Known | None = self._recent.get(digest)
-        if known is None:
-            known = await self._recent.ask(digest, lambda: self._read(WHOSE, {"hash": digest}))
-        return self._seen(known)
+    async def disable(self, username: str, now: datetime) -> Account | None:
+        """Let none of its tokens open it any more; None without such an account."""
+        return await self._change(DISABLE_ACCOUNT, {"username": username, "now": rfc3339(now)})
 
-    async def by_token_id(self, token_id: str) -> Account | None:
-        """Whose token has this id; None for one that is unknown or disabled."""
-        known = await self._recent.ask(("id", token_id), lambda: self._read(WHOSE_ID, {"id": token_id}))
-        self._seen(known)
-        return known.account if known else None
+    async def enable(self, username: str) -> Account | None:
+        """Let its tokens open it again; None without such an account."""
+        return await self._change(ENABLE_ACCOUNT, {"username": username})
 
-    async def token_id(self, token: str) -> str | None:
-        """The id of this token; None for one that is unknown or disabled."""
-        known = await self._read(WHOSE, {"hash": _digest(token)})
-        return known.token_id if known else None
+    async def caller(self, secret: str, now: datetime) -> Caller | None:
+        """Who calls with this secret; None for one that is unknown, disabled or over."""
+        shown = digest(secret)
+        found: Caller | None = self._recent.get(shown)
+        if found is None:
+
+            async def read() -> Caller | None:
+                rows = await self._database.fetch(BY_HASH, {"hash": shown})
+                return caller_of(rows[0], shown) if rows else None
+
+            found = await self._recent.ask(shown, read)
+        return self._seen(found, now)
+
+    async def session_caller(self, token_id: str, secrets: int | None, now: datetime) -> Caller | None:
+        """Who calls with a session of this token, begun when its secret had been replaced `secrets` times."""
+
+        async def read() -> Caller | None:
+            rows = await self._database.fetch(BY_ID, {"id": token_id})
+            return caller_of(rows[0], secrets=secrets) if rows else None
+
+        return self._seen(await self._recent.ask(("id", token_id, secrets), read), now)
+
+    async def by_token(self, secret: str, now: datetime) -> Account | None:
+        """Whose secret this is; None for one that is unknown, disabled or over."""
+        found = await self.caller(secret, now)
+        return found.account if found else None
 
     async def create_token(
         self,
@@ -144,29 +162,36 @@ class Accounts:
         token: str | None = None,
         *,
         now: datetime,
-        also: Callable[[Token, str], Sequence[Statement]] = lambda token, secret: (),
+        scopes: frozenset[Scope] = EVERY_SCOPE,
+        expires_at: str | None = None,
+        also: Also = lambda token, secret: (),
     ) -> tuple[Token, str]:
         """A new token and its secret, which is not kept; `token` chooses the secret.
 
-        also: guarded statements of the same transaction, for the token and its secret. The same chosen
+        also: statements of the same transaction, for the token and its secret. The same chosen
         secret again gives the token that it made. Raises InvalidRequest for a secret that does not look like a token,
-        Conflict for one that another account has or that was disabled, or when `also` did not allow it.
+        Conflict for one that another account has or that is over, or when `also` did not allow it.
         """
-        secret = token or "ms_" + "".join(secrets.choice(_ALPHABET) for _ in range(37))
+        secret = token or _new_secret()
         if not _TOKEN.fullmatch(secret):
             raise InvalidRequest("A token is ms_ and then 16 to 125 letters and digits")
-        given = {
-            "id": new_id(now),
-            "account": account,
-            "name": name,
-            "hash": _digest(secret),
-            "prefix": secret[:5],
-            "last_four": secret[-4:],
-            "created_at": rfc3339(now),
+        made = Token(
+            id=new_id(now),
+            account=account,
+            name=name,
+            prefix=secret[:5],
+            last_four=secret[-4:],
+            created_at=rfc3339(now),
+            scopes=scopes,
+            expires_at=expires_at,
+        )
+        given = {c: getattr(made, c) for c in _TOKEN_NAMES} | {
+            "hash": digest(secret),
+            "scopes": spelled(scopes),
         }
-        made = Token(**{k: v for k, v in given.items() if k != "hash"}, last_used_at=None, disabled_at=None)
         *_, rows = await self._database.write(*also(made, secret), Statement(CREATE_TOKEN, given, guard=True))
-        rows = rows or await self._database.fetch(SAME_TOKEN, {"hash": given["hash"], "account": account})
+        same = {"hash": given["hash"], "account": account, "now": rfc3339(now)}
+        rows = rows or await self._database.fetch(SAME_TOKEN, same)
         if not rows:
             raise Conflict("This token was taken before")
         return _token(rows[0]), secret
@@ -174,6 +199,47 @@ class Accounts:
     async def list_tokens(self, account: str) -> list[Token]:
         """The account's tokens, newest first, the disabled ones too."""
         return [_token(row) for row in await self._database.fetch(LIST_TOKENS, {"account": account})]
+
+    async def get_token(self, account: str, token_id: str) -> Token | None:
+        """The account's token of this id, disabled or not."""
+        rows = await self._database.fetch(GET_TOKEN, {"id": token_id, "account": account})
+        return _token(rows[0]) if rows else None
+
+    async def rename_token(self, account: str, token_id: str, name: str) -> Token | None:
+        """Call a token otherwise; None when the account has none of this id."""
+        given = {"id": token_id, "account": account, "name": name}
+        (rows,) = await self._database.write(Statement(RENAME_TOKEN, given, guard=True))
+        self._recent.forget()
+        return _token(rows[0]) if rows else None
+
+    async def rotate_token(
+        self, token: Token, now: datetime, grace: timedelta, also: Also = lambda token, secret: ()
+    ) -> tuple[Token, str] | None:
+        """A new secret for the token; the one that it had works on for `grace`, the one before that no more.
+
+        None when it is disabled or over. also: statements of the same transaction.
+        """
+        secret, at = _new_secret(), rfc3339(now)
+        given = {
+            "id": token.id,
+            "account": token.account,
+            "hash": digest(secret),
+            "prefix": secret[:5],
+            "last_four": secret[-4:],
+            "until": rfc3339(now + grace),
+            "now": at,
+        }
+        changed = replace(
+            token,
+            prefix=secret[:5],
+            last_four=secret[-4:],
+            secrets=token.secrets + 1,
+            rotated_at=at,
+            former_until=given["until"],
+        )
+        *_, rows = await self._database.write(*also(changed, secret), Statement(ROTATE, given, guard=True))
+        self._recent.forget()
+        return (_token(rows[0]), secret) if rows else None
 
     async def disable_token(self, account: str, token_id: str, now: datetime) -> bool:
         """End a token; False when the account has no such live token."""
@@ -189,23 +255,26 @@ class Accounts:
             at = rfc3339(now)
             await self._database.write(*(Statement(TOUCH, {"id": i, "now": at}) for i in sorted(used)))
 
-    def _seen(self, known: Known | None) -> Known | None:
-        if known is not None:
-            self._used.add(known.token_id)
-        return known
+    def _seen(self, caller: Caller | None, now: datetime) -> Caller | None:
+        if caller is None or (caller.until is not None and caller.ended(now)):
+            return None
+        self._used.add(caller.token_id)
+        return caller
 
-    async def _read(self, sql: str, given: dict[str, str]) -> Known | None:
-        rows = await self._database.fetch(sql, given)
-        return Known(_account(rows[0]), rows[0]["token_id"]) if rows else None
-
-
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+    async def _change(self, sql: str, given: dict[str, str | int | None]) -> Account | None:
+        (rows,) = await self._database.write(Statement(sql, given))
+        self._recent.forget()
+        return account_of(rows[0]) if rows else None
 
 
-def _account(row: Row) -> Account:
-    return Account(**{f.name: row[f.name] for f in fields(Account)})
+def creation(given: dict[str, str]) -> tuple[Statement, Statement]:
+    """The statements that make an account, unless one has its name, be it in other case."""
+    return Statement(NAMESAKE, given, guard=True), Statement(CREATE_ACCOUNT, given, guard=True)
+
+
+def _new_secret() -> str:
+    return "ms_" + "".join(secrets.choice(_ALPHABET) for _ in range(37))
 
 
 def _token(row: Row) -> Token:
-    return Token(**{f.name: row[f.name] for f in fields(Token)})
+    return Token(**{c: row[c] for c in _TOKEN_NAMES} | {"scopes": scopes_of(row["scopes"])})

@@ -81,6 +81,9 @@ class Version:
     base: str | None = None
 
 
+# Of a model m: the account may know of it, because everybody may, or by itself, or as one of its organization's people.
+VISIBLE = """(m.visibility = 'public' OR m.owner = :account OR m.owner IN
+    (SELECT organization FROM members WHERE account = :account))"""
 _MODEL_COLUMNS = tuple(f.name for f in fields(Model))
 EDITABLE = frozenset(_MODEL_COLUMNS) - {
     "owner",
@@ -100,7 +103,7 @@ CREATE_MODEL = f"""
     INSERT INTO models ({_MODEL}) VALUES ({", ".join(":" + c for c in _MODEL_COLUMNS)})
     ON CONFLICT (owner, name) DO NOTHING RETURNING {_MODEL}"""
 GET_MODEL = f"SELECT {_MODEL} FROM models WHERE {_THIS_MODEL}"
-_VISIBLE = "FROM models WHERE (visibility = 'public' OR owner = :account)"
+_VISIBLE = f"FROM models m WHERE {VISIBLE}"
 LIST_MODELS = {
     "latest_version_created_at": Keyset.of(
         _MODEL, _VISIBLE, at="coalesce(latest_version_at, '')", key="(owner || '/' || name)"
@@ -121,7 +124,7 @@ GET_VERSION = f"SELECT {_VERSION} FROM versions WHERE model = :model AND id = :i
 FIND_VERSION = f"""
     SELECT {", ".join("v." + c for c in _VERSION_COLUMNS)}
     FROM versions v JOIN models m ON v.model = m.owner || '/' || m.name
-    WHERE v.id = :id AND (m.visibility = 'public' OR m.owner = :account)
+    WHERE v.id = :id AND {VISIBLE}
     ORDER BY CASE WHEN m.owner = :account THEN 0 ELSE 1 END, v.created_at, v.model LIMIT 1"""
 LIST_VERSIONS = Keyset.of(_VERSION, "FROM versions WHERE model = :model", at="created_at", key="id")
 WARM = f"SELECT {_MODEL} FROM models WHERE min_instances > 0 AND latest_version IS NOT NULL"
@@ -181,7 +184,7 @@ class Catalog:
         sort_by: str = "latest_version_created_at",
         oldest_first: bool = False,
     ) -> Page[Model]:
-        """Public models and the account's own; sort_by: a key of LIST_MODELS."""
+        """Public models, the account's own and its organizations'; sort_by: a key of LIST_MODELS."""
         keyset, given = LIST_MODELS[sort_by], {"account": account}
         return await read_page(
             self._database, keyset, given, _model, cursor, limit, oldest_first=oldest_first

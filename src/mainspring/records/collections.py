@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 
 from mainspring.core.shapes import CollectionBody
 from mainspring.database import Database, Statement
-from mainspring.records.catalog import Model
+from mainspring.records.catalog import VISIBLE, Model
 from mainspring.records.pages import Cursor, Keyset, Page, read_page
 
 
@@ -40,7 +40,7 @@ MODELS = f"""
     SELECT {_MODEL} FROM collection_models c
     JOIN models m ON m.owner = substr(c.model, 1, instr(c.model, '/') - 1)
         AND m.name = substr(c.model, instr(c.model, '/') + 1)
-    WHERE c.collection = :slug AND (m.visibility = 'public' OR m.owner = :account) ORDER BY c.position"""
+    WHERE c.collection = :slug AND {VISIBLE} ORDER BY c.position"""
 
 
 class Collections:

@@ -19,8 +19,8 @@ _DELIVERY = ", ".join(f"d.{c} AS d_{c}" for c in _OWN)
 _BOTH = f"{_DELIVERY}, {_PREDICTION} FROM deliveries d JOIN predictions p ON p.id = d.prediction_id"
 
 HOSTS = "SELECT DISTINCT host FROM deliveries WHERE state = 'pending' AND due_at <= :now"
-DUE = f"""
-    SELECT {_BOTH} WHERE d.state = 'pending' AND d.host = :host AND d.due_at <= :now
+DUE = """
+    SELECT prediction_id, event FROM deliveries d WHERE d.state = 'pending' AND d.host = :host AND d.due_at <= :now
     AND NOT EXISTS (SELECT 1 FROM deliveries e
         WHERE e.prediction_id = d.prediction_id AND e.state = 'pending' AND e.rank < d.rank)
     ORDER BY d.due_at LIMIT :limit"""
@@ -29,6 +29,7 @@ SETTLE = """
         state = CASE WHEN state = 'pending' AND revision = :revision THEN :state ELSE state END,
         tries = :tries, attempts = :attempts, due_at = :due_at
     WHERE prediction_id = :prediction_id AND event = :event"""
+GET = f"SELECT {_BOTH} WHERE d.prediction_id = :id AND d.event = :event AND d.state = 'pending'"
 OF = f"SELECT {_BOTH} WHERE d.prediction_id = :id ORDER BY d.rank, d.event"
 DEAD = Keyset.of(
     _DELIVERY + ", " + _PREDICTION,
@@ -134,10 +135,15 @@ class Deliveries:
         """Whom something is due for."""
         return [row["host"] for row in await self._database.fetch(HOSTS, {"now": now})]
 
-    async def due(self, host: str, now: str, limit: int) -> list[Delivery]:
-        """What is due for one host, longest due first; nothing whose predecessor has yet to be sent."""
+    async def due(self, host: str, now: str, limit: int) -> list[tuple[str, str]]:
+        """(prediction, event) that are due for one host, longest due first; none that has to wait for another."""
         rows = await self._database.fetch(DUE, {"host": host, "now": now, "limit": limit})
-        return [_delivery(row) for row in rows]
+        return [(row["prediction_id"], row["event"]) for row in rows]
+
+    async def get(self, prediction_id: str, event: str) -> Delivery | None:
+        """One that is to be sent; None when it is not any more."""
+        row = await self._database.fetch_one(GET, {"id": prediction_id, "event": event})
+        return _delivery(row) if row else None
 
     async def settle(self, settled: Sequence[Settled]) -> None:
         """Write down what became of tries."""

@@ -139,7 +139,7 @@ class Feed:
 
     def waiting(self, queue: str) -> int:
         """About how many predictions wait in a queue: as last counted, and those that came since."""
-        return self._waiting.get(queue, 0)
+        return max(0, self._waiting.get(queue, 0))
 
     def offer(self, queue: str, seat: Seat) -> None:
         """An instance serves a queue from now on."""
@@ -155,13 +155,13 @@ class Feed:
 
     def reserve(self, queue: str) -> Seat | None:
         """A held slot for a new prediction; None when there is none or others wait for it."""
-        if self._waiting.get(queue):
+        if self.waiting(queue):
             return None
         return next((seat for seat in self._seats.get(queue, ()) if seat.reserve()), None)
 
     def moved(self, queue: str, change: int) -> None:
-        """So many more wait, or fewer."""
-        self._waiting[queue] = max(0, self._waiting.get(queue, 0) + change)
+        """So many more wait, or fewer. Who leaves may be told of before who came: the sum is right in the end."""
+        self._waiting[queue] = self._waiting.get(queue, 0) + change
         self._moved[queue] = self._moved.get(queue, 0) + 1
 
     def movements(self) -> dict[str, int]:

@@ -14,6 +14,7 @@ from typing import Any
 from mainspring.core.ids import micros, parse_time
 from mainspring.database import Database, Row, Statement
 from mainspring.records import metering
+from mainspring.records.predictions import RUNNING, WAITING, Line, lines_of, running_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,15 @@ class Instance:
     deployment: str | None = None
     price: int = 0
     list_price: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What waits by queue, every instance that has not ended, how many predictions run by instance: at one moment."""
+
+    lines: dict[str, Line]
+    live: list[Instance]
+    running: dict[str, int]
 
 
 _COLUMNS = tuple(f.name for f in fields(Instance))
@@ -115,6 +125,16 @@ class Instances:
     async def live(self) -> list[Instance]:
         """Every instance that has not ended, oldest first."""
         return [_instance(row) for row in await self._database.fetch(LIVE)]
+
+    async def traffic(self) -> Traffic:
+        """Lines, instances and what these run.
+
+        Read one after the other, a prediction that is claimed meanwhile would count twice: as waiting and as running.
+        """
+        waiting, live, running = await self._database.fetch_together(
+            *(Statement(sql, {}) for sql in (WAITING, LIVE, RUNNING))
+        )
+        return Traffic(lines_of(waiting), [_instance(row) for row in live], running_of(running))
 
     async def serving(self, queue: str) -> list[Instance]:
         """Every instance of a line that has not ended, oldest first."""

@@ -9,6 +9,7 @@ from mainspring.database import Database
 from mainspring.records.accounts import Accounts
 from mainspring.records.aliases import Aliases
 from mainspring.records.answers import Answers
+from mainspring.records.audit import Audit
 from mainspring.records.catalog import Catalog
 from mainspring.records.deliveries import Deliveries
 from mainspring.records.deployments import Deployments
@@ -17,8 +18,10 @@ from mainspring.records.files import Files
 from mainspring.records.footprints import Footprints
 from mainspring.records.installed import Installations
 from mainspring.records.instances import Instances
+from mainspring.records.members import Members
 from mainspring.records.metering import Metering
 from mainspring.records.predictions import Predictions
+from mainspring.records.recent import Recent
 from mainspring.records.retention import Retention
 from mainspring.records.signing import Signing
 from mainspring.records.spending import Spending
@@ -33,6 +36,7 @@ class Ledger:
     accounts: Accounts
     aliases: Aliases
     answers: Answers
+    audit: Audit
     catalog: Catalog
     deliveries: Deliveries
     deployments: Deployments
@@ -41,6 +45,7 @@ class Ledger:
     footprints: Footprints
     installed: Installations
     instances: Instances
+    members: Members
     metering: Metering
     predictions: Predictions
     retention: Retention
@@ -51,10 +56,12 @@ class Ledger:
     @classmethod
     def over(cls, database: Database, vault: Vault) -> Ledger:
         """The ledger in a database; the vault seals what nobody may read there."""
+        callers = Recent()
         return cls(
-            accounts=Accounts(database),
+            accounts=Accounts(database, callers),
             aliases=Aliases(database),
             answers=Answers(database),
+            audit=Audit(database),
             catalog=Catalog(database),
             deliveries=Deliveries(database),
             deployments=Deployments(database),
@@ -63,6 +70,7 @@ class Ledger:
             footprints=Footprints(database),
             installed=Installations(database),
             instances=Instances(database),
+            members=Members(database, callers),
             metering=Metering(database),
             predictions=Predictions(database),
             retention=Retention(database),

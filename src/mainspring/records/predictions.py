@@ -293,12 +293,21 @@ class Predictions:
 
     async def lines(self) -> dict[str, Line]:
         """What waits, by queue."""
-        rows = await self._database.fetch(WAITING)
-        return {row["queue"]: Line(row["waiting"], row["oldest"]) for row in rows}
+        return lines_of(await self._database.fetch(WAITING))
 
     async def running(self) -> dict[str, int]:
         """How many predictions run, by instance."""
-        return {row["instance_id"]: row["running"] for row in await self._database.fetch(RUNNING)}
+        return running_of(await self._database.fetch(RUNNING))
+
+
+def lines_of(rows: Sequence[Row]) -> dict[str, Line]:
+    """What waits, by queue: rows of WAITING."""
+    return {row["queue"]: Line(row["waiting"], row["oldest"]) for row in rows}
+
+
+def running_of(rows: Sequence[Row]) -> dict[str, int]:
+    """How many predictions run, by instance: rows of RUNNING."""
+    return {row["instance_id"]: row["running"] for row in rows}
 
 
 def _allowed(results: Sequence[Sequence[Row]], also: Sequence[Statement]) -> None:

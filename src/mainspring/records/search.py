@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 from mainspring.database import Database
-from mainspring.records.catalog import Model
+from mainspring.records.catalog import VISIBLE, Model
 from mainspring.records.collections import Collection
 
 _WORD = re.compile(r"[^\W_]+")
@@ -19,7 +19,7 @@ _COLLECTION = ", ".join(f"c.{f.name}" for f in fields(Collection))
 MODELS = f"""
     SELECT {_MODEL}, bm25(model_words, 4.0, 10.0, 5.0, 1.0) AS rank
     FROM model_words w JOIN models m ON m.owner = w.owner AND m.name = w.name
-    WHERE model_words MATCH :words AND (m.visibility = 'public' OR m.owner = :account)
+    WHERE model_words MATCH :words AND {VISIBLE}
     ORDER BY rank, m.run_count DESC, m.owner, m.name LIMIT :limit"""
 COLLECTIONS = f"""
     SELECT {_COLLECTION} FROM collection_words w JOIN collections c ON c.slug = w.slug

@@ -115,9 +115,7 @@ class Spending:
 
     async def set(self, *limits: Limit) -> None:
         """Put limits in the place of those for the same holder and period."""
-        await self._database.write(
-            *(Statement(SET, {c: getattr(one, c) for c in _COLUMNS}) for one in limits)
-        )
+        await self._database.write(*setting(*limits))
 
     async def remove(self, scope: str, holder: str, period: str) -> bool:
         """Lift a limit; False when there was none."""
@@ -138,6 +136,11 @@ class Spending:
 
     async def _standings(self, sql: str, given: dict[str, str | None]) -> list[Standing]:
         return [_standing(row) for row in await self._database.fetch(sql, given)]
+
+
+def setting(*limits: Limit) -> tuple[Statement, ...]:
+    """The statements that put limits in the place of others."""
+    return tuple(Statement(SET, {c: getattr(one, c) for c in _COLUMNS}) for one in limits)
 
 
 def _given(now: datetime, account: str, token: str | None) -> dict[str, str | None]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+
+import msgspec
 
 from mainspring.cogclient import AtCapacity, CogClient, Completed, Event, Log, Output
 from mainspring.core.errors import InstanceLost
@@ -31,6 +32,8 @@ from mainspring.services.scribe import Scribe
 from mainspring.services.training import learned
 from mainspring.services.weights import Weights
 from mainspring.settings import Settings
+
+_encode = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ class Attempt:
         self._moments = Moments(prediction, stage.boot, desk.now)
         self._live.moments = self._moments.told
         self._masked: tuple[str, ...] = ()
-        self._canceled = False
+        self.canceled = False
         self._made: Version | None = None
         self._limit: asyncio.Timeout | None = None
 
@@ -103,9 +106,9 @@ class Attempt:
 
     async def cancel(self) -> None:
         """Ask the model to stop; give up on it when it takes too long."""
-        if self._canceled:
+        if self.canceled:
             return
-        self._canceled = True
+        self.canceled = True
         if self._limit is not None:
             self._limit.reschedule(asyncio.get_running_loop().time() + self._desk.settings.cancel_grace_s)
         with contextlib.suppress(InstanceLost):
@@ -124,7 +127,7 @@ class Attempt:
             raise InstanceLost("The model still works on what it was to give up.") from error
         except TimeoutError:
             self.stuck = True
-            if self._canceled:
+            if self.canceled:
                 return self._told(Status.CANCELED)
             return self._told(Status.FAILED, error=f"{self.prediction.kind.capitalize()} timed out.")
         except (InputError, OutputError) as error:
@@ -172,7 +175,7 @@ class Attempt:
         if output is not None and MARK in output:
             output = await self._take(output)
         status = Status(done.status)
-        if self._canceled and status is Status.FAILED:
+        if self.canceled and status is Status.FAILED:
             status = Status.CANCELED
         if self.prediction.kind == "training":
             output = await self._learn(output) if status is Status.SUCCEEDED else None
@@ -223,7 +226,7 @@ class Attempt:
         self._desk.feed.history.ran(self.prediction.queue, ran)
         if self._stage.output.concatenate:
             own = self._moments.stream_metrics(own, len(self._live.chunks), ran)
-        return json.dumps(metrics_of(own, ran, total))
+        return _encode(metrics_of(own, ran, total)).decode()
 
     def _mask(self, text: str) -> str:
         for secret in self._masked:

@@ -97,20 +97,26 @@ class Autoscaler:
     async def run_once(self) -> int:
         """Observe, decide, write. Returns how many rows it changed."""
         movements = self._feed.movements()
+        traffic = await self._instances.traffic()
         fleet = _Fleet(
-            await self._predictions.lines(),
-            await self._instances.live(),
-            await self._predictions.running(),
+            traffic.lines,
+            traffic.live,
+            traffic.running,
             await self._instances.failed(rfc3339(self._now() - timedelta(seconds=_REBOOT_AFTER_S))),
             await self._lines.warm(),
             await self._instances.departed(rfc3339(self._now() - _HABITS)),
         )
         self._feed.counted({queue: line.waiting for queue, line in fleet.lines.items()}, movements)
-        changed = 0
+        changed, faults = 0, []
         for queue in fleet.queues():
-            changed += await self._scale(queue, fleet)
+            try:
+                changed += await self._scale(queue, fleet)
+            except Exception as fault:
+                faults.append(fault)
         if changed:
             self._hints.hint("instances")
+        if faults:
+            raise ExceptionGroup(f"{len(faults)} lines could not be looked after, the others were", faults)
         return changed
 
     async def _scale(self, queue: str, fleet: _Fleet) -> int:
@@ -143,12 +149,16 @@ class Autoscaler:
 
     def _observe(self, queue: str, fleet: _Fleet) -> Observed:
         line = fleet.lines.get(queue)
+        own = [i for i in fleet.live if i.queue == queue and i.state != "stopping"]
         copies = tuple(
             Copy(i.id, i.state == "ready", fleet.running.get(i.id, 0), self._age_s(i.last_used_at))
-            for i in fleet.live
-            if i.queue == queue and i.state != "stopping"
+            for i in own
         )
-        return Observed(line.waiting if line else 0, self._age_s(line.oldest) if line else 0.0, copies)
+        if line is None:
+            return Observed(0, 0.0, copies)
+        # Who waited for a boot has not waited in vain for what came of it.
+        since = max(line.oldest, *(i.ready_at or "" for i in own), "")
+        return Observed(line.waiting, self._age_s(since), copies)
 
     async def _grow(self, queue: str, wanted: Wanted, launch: int, fleet: _Fleet) -> int:
         reason = impossible(wanted.need, self._capacity()) if launch else None
@@ -252,6 +262,7 @@ class Autoscaler:
     async def _refuse(self, queue: str, error: str) -> int:
         failed = await self._predictions.fail_queue(queue, error, "", rfc3339(self._now()))
         for prediction in failed:
+            self._feed.moved(prediction.queue, -1)
             self._feed.close(prediction)
         return len(failed)
 

@@ -12,6 +12,7 @@ from mainspring.services.driver import Driver
 
 log = logging.getLogger(__name__)
 _STOP_GRACE_S = 5.0
+_BURY_AGAIN_S = 1.0
 
 
 class Director:
@@ -38,10 +39,11 @@ class Director:
             elif driver is not None and row.state == "stopping" and not driver.leaving:
                 driver.leave()
                 changed += 1
-        changed += await self._cancel()
+        for prediction_id in await self._desk.predictions.canceling():
+            changed += sum([driver.cancel(prediction_id) for driver in self._drivers.values()])
         await self._note_use()
-        for driver in list(self._drivers.values()):
-            await driver.tidy()
+        for driver in self._drivers.values():
+            driver.tidy()
         return changed
 
     async def recover(self) -> None:
@@ -89,12 +91,22 @@ class Director:
             await asyncio.shield(self._bury(driver))
 
     async def _bury(self, driver: Driver) -> None:
-        await driver.end(self._stop_grace_s)
-        await self._desk.scribe.run_once()
-        await self._lose(driver.id, driver.reason)
+        """End it and free what it held. Half done, nobody else would: it is tried until it is done, or we stop."""
+        while not await self._buried(driver) and self._accepting:
+            await asyncio.sleep(_BURY_AGAIN_S)
         self._drivers.pop(driver.id, None)
         self._tasks.pop(driver.id, None)
         self._desk.hints.hint("scale")
+
+    async def _buried(self, driver: Driver) -> bool:
+        try:
+            await driver.end(self._stop_grace_s)
+            await self._desk.scribe.run_once()
+            await self._lose(driver.id, driver.reason)
+        except Exception:
+            log.exception("instance %s could not be ended", driver.id)
+            return False
+        return True
 
     async def _lose(self, instance_id: str, error: str) -> None:
         """Queue again what it was running, or end it when it has been tried often enough."""
@@ -107,11 +119,6 @@ class Director:
             log.warning("prediction %s runs again: %s", prediction.id, error)
         for prediction in ended:
             self._desk.feed.close(prediction)
-
-    async def _cancel(self) -> int:
-        asked = await self._desk.predictions.canceling()
-        told = [driver.cancel(prediction_id) for driver in self._drivers.values() for prediction_id in asked]
-        return sum([await one for one in told])
 
     async def _note_use(self) -> None:
         now = rfc3339(self._desk.now())

@@ -7,7 +7,9 @@ import json
 import logging
 import os
 import shutil
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -26,8 +28,7 @@ from mainspring.services.attempt import Attempt, Desk, Stage
 from mainspring.services.moments import ANSWERING, ENVIRONMENT, STARTED, Boot
 
 log = logging.getLogger(__name__)
-_LOOK_AGAIN_S = 0.5
-_QUIET_S = 1.0
+_LOOK_AGAIN_S, _QUIET_S = 0.5, 1.0
 _MANY_LEAVINGS = 5_000
 _POLL_S = (0.005, 0.02, 0.1)
 _Leavings = tuple[str, list[Path]]
@@ -53,6 +54,7 @@ class Driver:
         self._client: CogClient | None = None
         self._attempts: dict[str, tuple[Attempt, asyncio.Task[None]]] = {}
         self._leavings: list[_Leavings] = []
+        self._beside: set[asyncio.Task[None]] = set()
         self._used = False
         self._gone = False
         self._reserved = 0
@@ -82,26 +84,32 @@ class Driver:
         self.leaving = True
         self._wake()
 
-    async def cancel(self, prediction_id: str) -> bool:
-        """Ask a running prediction to stop; False when it does not run here."""
+    def cancel(self, prediction_id: str) -> bool:
+        """Begin to ask a running prediction to stop; False when it does not run here or was asked before."""
         found = self._attempts.get(prediction_id)
-        if found is not None:
-            await found[0].cancel()
-        return found is not None
+        if found is None or found[0].canceled:
+            return False
+        self._aside(found[0].cancel())
+        return True
 
     def take_use(self) -> bool:
         """Whether it worked since this was last asked."""
         used, self._used = self._used or bool(self._attempts), False
         return used
 
-    async def tidy(self) -> None:
-        """Remove what ended attempts left on disk, when there is nothing better to do or much of it."""
+    def tidy(self) -> None:
+        """Begin to remove what ended attempts left on disk, when there is nothing better to do or much of it."""
         busy = self._attempts or self._ended_at + _QUIET_S > asyncio.get_running_loop().time()
-        if busy and len(self._leavings) < _MANY_LEAVINGS:
+        if (busy and len(self._leavings) < _MANY_LEAVINGS) or not self._leavings or self._launched is None:
             return
         leavings, self._leavings = self._leavings, []
-        if leavings and self._launched is not None:
-            await asyncio.to_thread(self._tidy, self._launched, leavings)
+        self._aside(asyncio.to_thread(self._tidy, self._launched, leavings))
+
+    def _aside(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something that nobody waits for, least of all the other instances."""
+        task = asyncio.create_task(work)
+        self._beside.add(task)
+        task.add_done_callback(self._beside.discard)
 
     async def end(self, grace_s: float) -> None:
         """End the process, whatever its state, and note it."""
@@ -301,7 +309,7 @@ class Driver:
 
     async def _abandon(self) -> None:
         """The instance goes: so do its attempts; what they did not finish is queued again by the ledger."""
-        tasks = [task for _, task in self._attempts.values()]
+        tasks = [*(task for _, task in self._attempts.values()), *self._beside]
         if self._watch is not None:
             tasks.append(self._watch)
         for task in tasks:
@@ -310,17 +318,12 @@ class Driver:
 
     async def _fail_waiting(self, error: str) -> None:
         """Setup failed: who waits is told, unless another instance is ready to serve them."""
-        others = [
-            i for i in await self._desk.instances.live() if i.queue == self._row.queue and i.state == "ready"
-        ]
-        if others:
+        if any(i.state == "ready" for i in await self._desk.instances.serving(self._row.queue)):
             return
-        now = rfc3339(self._desk.now())
-        timeline = json.dumps(self._boot.moments())
-        failed = await self._desk.predictions.fail_queue(
-            self._row.queue, error, self._setup_logs(), now, timeline
-        )
+        told = (error, self._setup_logs(), rfc3339(self._desk.now()), json.dumps(self._boot.moments()))
+        failed = await self._desk.predictions.fail_queue(self._row.queue, *told)
         for prediction in failed:
+            self._desk.feed.moved(prediction.queue, -1)
             self._desk.feed.close(prediction)
 
     def _tidy(self, launched: Launched, leavings: list[_Leavings]) -> None:

@@ -22,6 +22,7 @@ from mainspring.records.accounts import Accounts
 from mainspring.records.aliases import Aliases
 from mainspring.records.catalog import Catalog, Version
 from mainspring.records.installed import Installations, Installed
+from mainspring.records.members import Members
 from mainspring.services.builder import Builder
 from mainspring.services.hub import Hub, Wanted
 from mainspring.settings import Settings
@@ -61,6 +62,7 @@ class Installer:
         settings: Settings,
         builder: Builder,
         accounts: Accounts,
+        members: Members,
         catalog: Catalog,
         aliases: Aliases,
         installed: Installations,
@@ -72,6 +74,7 @@ class Installer:
         self._hub = Hub(self._root, settings.hub, settings.hub_token)
         self._builder = builder
         self._accounts = accounts
+        self._members = members
         self._catalog = catalog
         self._aliases = aliases
         self._installed = installed
@@ -109,11 +112,11 @@ class Installer:
         await self._remove_weights(installed.weights)
 
     async def _ensure_owner(self, owner: str) -> None:
-        """An account of the model's owner, an organization that the operator administers."""
+        """An account of the model's owner: an organization that the operator owns."""
         known = await self._accounts.get(owner)
         if known is None:
             with contextlib.suppress(Conflict):
-                await self._accounts.create_account(owner, "organization", owner, self._now())
+                await self._members.create(owner, owner, self._owner, self._now())
         elif known.type != "organization" and owner != self._owner:
             raise InstallError(f"The account {owner} belongs to a user; the catalogue leaves it alone.")
 

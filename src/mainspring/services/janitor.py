@@ -13,6 +13,7 @@ from mainspring.database.hints import Hints
 from mainspring.objects import Objects
 from mainspring.records.accounts import Accounts
 from mainspring.records.answers import Answers
+from mainspring.records.audit import Audit
 from mainspring.records.feed import Feed
 from mainspring.records.files import Files
 from mainspring.records.instances import Instances
@@ -37,6 +38,8 @@ class Janitor:
         feed: Feed,
         accounts: Accounts,
         answers: Answers,
+        audit: Audit,
+        audit_retention_s: float,
         predictions: Predictions,
         instances: Instances,
         files: Files,
@@ -47,6 +50,8 @@ class Janitor:
         self._feed = feed
         self._accounts = accounts
         self._answers = answers
+        self._audit = audit
+        self._audit_kept = timedelta(seconds=audit_retention_s)
         self._predictions = predictions
         self._instances = instances
         self._files = files
@@ -63,6 +68,8 @@ class Janitor:
             changed += await self._expire_files(now)
             await self._answers.sweep(rfc3339(now))
             await self._accounts.touch(now)
+            if self._audit_kept:
+                await self._audit.sweep(now - self._audit_kept)
             await asyncio.to_thread(self._objects.sweep, (now - _KEEP_DRAFTS).timestamp())
             await self._instances.prune(rfc3339(now - _KEEP_INSTANCES))
         return changed

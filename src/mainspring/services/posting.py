@@ -34,8 +34,7 @@ class Poster:
         """The status of the answer, whose body is thrown away. Raises NotPosted, in words for the sender."""
         idle = self._idle.setdefault((target.scheme, target.origin), [])
         try:
-            async with asyncio.timeout(self._timeout_s):
-                return await self._post(target, request, idle)
+            return await self._post(target, request, idle)
         except TimeoutError as error:
             raise NotPosted(f"no answer within {self._timeout_s:g} s") from error
         except RefusedTarget as error:
@@ -62,16 +61,21 @@ class Poster:
                 connection.close()
 
     async def _post(self, target: Target, request: bytes, idle: list[_Connection]) -> int:
+        until = asyncio.get_running_loop().time() + self._timeout_s
         while idle:
             try:
-                return await self._ask(idle.pop(), idle, request)
+                return await self._ask(idle.pop(), idle, request, until)
             except ConnectionResetError:
                 continue  # it had been hung up on while it was idle
-        return await self._ask(await self._connect(target, idle), idle, request)
+        async with asyncio.timeout_at(until):
+            connection = await self._connect(target, idle)
+        return await self._ask(connection, idle, request, until)
 
-    async def _ask(self, connection: _Connection, idle: list[_Connection], request: bytes) -> int:
+    async def _ask(
+        self, connection: _Connection, idle: list[_Connection], request: bytes, until: float
+    ) -> int:
         try:
-            status = await connection.ask(request)
+            status = await connection.ask(request, until)
         except BaseException:
             connection.close()
             raise
@@ -115,25 +119,32 @@ class _Connection(asyncio.Protocol):
         self._idle = idle
         self._transport: asyncio.Transport | None = None
         self._waiter: asyncio.Future[int] | None = None
+        self._limit: asyncio.TimerHandle | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._status = self._size = 0
         self.idle_since = 0.0
         self.reusable = False
 
-    def ask(self, request: bytes) -> asyncio.Future[int]:
-        """The status, once the answer is complete. Raises ConnectionResetError if the other side hangs up before."""
+    def ask(self, request: bytes, until: float) -> asyncio.Future[int]:
+        """The status, once the answer is complete.
+
+        Raises ConnectionResetError if the other side hangs up before, TimeoutError if the loop's clock passes `until`.
+        """
         loop = asyncio.get_running_loop()
         self._waiter = loop.create_future()
+        self._limit = loop.call_at(until, self._tell, TimeoutError())
         self._status = self._size = 0
         self.reusable = False
         if self._transport is None:
-            self._waiter.set_exception(ConnectionResetError("the connection was closed"))
+            self._tell(ConnectionResetError("the connection was closed"))
         else:
             self._transport.write(request)
         return self._waiter
 
     def close(self) -> None:
         """Hang up."""
+        if self._limit is not None:
+            self._limit.cancel()
         if self in self._idle:
             self._idle.remove(self)
         if self._transport is not None:
@@ -171,6 +182,8 @@ class _Connection(asyncio.Protocol):
             self._tell(self._status)
 
     def _tell(self, answer: int | Exception) -> None:
+        if self._limit is not None:
+            self._limit.cancel()
         if self._waiter is None or self._waiter.done():
             return
         if isinstance(answer, int):

@@ -96,10 +96,13 @@ class Webhooks:
             if room <= 0:
                 self._look = True
                 continue
-            limit = _AHEAD + len(lane.senders)
+            limit = _AHEAD + len(self._held)
             found = await self._deliveries.due(host, now, limit)
             self._look |= len(found) == limit
-            taken += sum(self._take(lane, delivery) for delivery in found)
+            for prediction_id, event in found:
+                if self._may_take(prediction_id, event):
+                    delivery = await self._deliveries.get(prediction_id, event)
+                    taken += delivery is not None and self._take(lane, delivery)
         return taken
 
     def ended(self, prediction: Prediction) -> None:
@@ -133,15 +136,19 @@ class Webhooks:
             await self._noting
         self._poster.close()
 
+    def _may_take(self, prediction_id: str, event: str) -> bool:
+        """Whether nothing of its prediction is on its way, nor was when it was looked for."""
+        held = self._held.get(prediction_id)
+        if held is not None:
+            self._look |= held != event
+            return False
+        return prediction_id not in self._settled and not self._closing
+
     def _take(self, lane: Lane, delivery: Delivery) -> bool:
-        """Put it in line, unless something of its prediction is on its way or was when it was looked for."""
-        key = delivery.prediction.id
-        if key in self._held:
-            self._look |= self._held[key] != delivery.event
+        """Put it in line, if it may be taken."""
+        if not self._may_take(delivery.prediction.id, delivery.event):
             return False
-        if key in self._settled or self._closing:
-            return False
-        self._held[key] = delivery.event
+        self._held[delivery.prediction.id] = delivery.event
         lane.queue.append(delivery)
         if len(lane.senders) < lane.width:
             task = asyncio.create_task(self._work(lane))
@@ -161,7 +168,8 @@ class Webhooks:
                 raise
 
     async def _deliver(self, lane: Lane, delivery: Delivery) -> None:
-        at, began = self._now(), asyncio.get_running_loop().time()
+        at, clock = self._now(), asyncio.get_running_loop().time
+        began = clock()
         status, fault = None, None
         try:
             request = await self._request(delivery, at)
@@ -177,9 +185,8 @@ class Webhooks:
         lane.answered(status is not None)
         if status is not None and not 200 <= status < 300:
             fault = f"answered {status}" + (", and redirects are not followed" if 300 <= status < 400 else "")
-        took = asyncio.get_running_loop().time() - began
-        tried = Try(delivery.tries + 1, rfc3339(at), status, round(took, 4), fault)
-        self._done.append(self._judge(delivery, tried, at + timedelta(seconds=took)))
+        tried = Try(delivery.tries + 1, rfc3339(at), status, round(clock() - began, 4), fault)
+        self._done.append(self._judge(delivery, tried, at))
         if self._noting is None or self._noting.done():
             self._noting = asyncio.create_task(self._note())
 
@@ -208,11 +215,13 @@ class Webhooks:
             head += f"Authorization: {target.authorization}\r\n"
         return target, head.encode() + b"\r\n" + body
 
-    def _judge(self, delivery: Delivery, tried: Try, ended: datetime) -> Settled:
-        """What becomes of a delivery after a try."""
+    def _judge(self, delivery: Delivery, tried: Try, at: datetime) -> Settled:
+        """What becomes of a delivery after a try that began at a moment."""
+        if tried.error is None and delivery.event == "completed":
+            return Settled(delivery, tried, "delivered", tried.at)
+        ended = at + timedelta(seconds=tried.duration)
         if tried.error is None:
-            again = tried.at if delivery.event == "completed" else _after(ended, QUIET_S)
-            return Settled(delivery, tried, "delivered", again)
+            return Settled(delivery, tried, "delivered", _after(ended, QUIET_S))
         pause_s = pause_after(delivery.event, tried.attempt)
         if pause_s is not None:
             return Settled(delivery, tried, "pending", _after(ended, pause_s))

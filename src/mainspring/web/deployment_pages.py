@@ -29,11 +29,11 @@ class DeploymentPages:
 
     async def one(self, request: Request) -> Response:
         """GET /deployments/{owner}/{name}: a page that asks the API itself."""
-        account = await self._site.account(request)
-        if account is None:
+        caller = await self._site.caller(request)
+        if caller is None:
             return self._site.sign_in(request)
         owner, name = request.path_params["owner"], request.path_params["name"]
-        found = await self._site.ctx.deployments.get(owner, name) if owner == account.username else None
+        found = await self._site.ctx.deployments.get(owner, name) if caller.role_in(owner) else None
         if found is None:
             return await self._site.nowhere(request)
         return await self._site.page(

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from mainspring.api.model_replies import estimate_of
 from mainspring.api.wire import base_url
 from mainspring.core.durations import tell_retention
+from mainspring.core.people import Scope
 from mainspring.core.schema import Schema
 from mainspring.records.catalog import Model, Version
 from mainspring.records.rendering import PredictionReply
@@ -30,7 +31,7 @@ _LINKS = (
     ("License", "license_url"),
     ("Weights", "weights_url"),
 )
-_OWNERS = (("Metrics", "/metrics"), ("Settings", "/settings"))
+_OWNERS = (("Metrics", "/metrics", Scope.READ), ("Settings", "/settings", Scope.PUSH))
 TABS = (
     ("Playground", ""),
     ("API", "/api"),
@@ -126,10 +127,11 @@ class ModelPages:
         version = await self._version(request, model) if model else None
         if model is None:
             return refused
-        account = await self._site.account(request)
-        if version is None or version.trainer is None or account is None:
+        caller = await self._site.caller(request)
+        if version is None or version.trainer is None or caller is None:
             return await self._site.nowhere(request)
-        data = {"model": model.full_name, "version": version.id, "account": account.username}
+        whose = {"account": caller.username, "owners": caller.pushes_to()}
+        data = {"model": model.full_name, "version": version.id, **whose}
         schema = self._catalog.input_schema(version, "training")
         inputs = {"properties": schema.properties, "required": sorted(schema.required)}
         return await self._page(
@@ -137,13 +139,13 @@ class ModelPages:
         )
 
     async def metrics(self, request: Request) -> Response:
-        """GET /{owner}/{name}/metrics, for the owner."""
-        model, refused = await self._own(request)
+        """GET /{owner}/{name}/metrics, for the owner's people."""
+        model, refused = await self._own(request, Scope.READ)
         return await self._page(request, "metrics.html", "Metrics", model) if model else refused
 
     async def settings(self, request: Request) -> Response:
-        """GET /{owner}/{name}/settings, for the owner."""
-        model, refused = await self._own(request)
+        """GET /{owner}/{name}/settings, for whoever may change it."""
+        model, refused = await self._own(request, Scope.PUSH)
         if model is None:
             return refused
         return await self._page(
@@ -156,21 +158,22 @@ class ModelPages:
             versions=(await self._catalog.list_versions(model.full_name, None, _VERSIONS)).items,
         )
 
-    async def _own(self, request: Request) -> tuple[Model | None, Response]:
+    async def _own(self, request: Request, scope: Scope) -> tuple[Model | None, Response]:
         model, refused = await self._model(request)
-        account = await self._site.account(request)
-        if model is None or (account is not None and account.username == model.owner):
+        caller = await self._site.caller(request)
+        if model is None or (caller is not None and caller.may(scope, model.owner)):
             return model, refused
-        return None, self._site.sign_in(request) if account is None else await self._site.nowhere(request)
+        return None, self._site.sign_in(request) if caller is None else await self._site.nowhere(request)
 
     async def _tabs(self, request: Request, model: Model) -> tuple[tuple[str, str], ...]:
         """What the reader can do with it."""
-        account = await self._site.account(request)
-        if account is None:
+        caller = await self._site.caller(request)
+        if caller is None:
             return TABS
         version = await self._version(request, model)
         train = (("Train", "/train"),) if version is not None and version.trainer is not None else ()
-        return (*TABS, *train, *(_OWNERS if account.username == model.owner else ()))
+        owners = tuple((word, path) for word, path, scope in _OWNERS if caller.may(scope, model.owner))
+        return (*TABS, *train, *owners)
 
     async def _of_version(self, request: Request, template: str, tab: str) -> Response:
         model, refused = await self._model(request)
@@ -217,7 +220,7 @@ class ModelPages:
         """What the page's script needs, as JSON that can stand in a script element."""
         schema = self._catalog.input_schema(version)
         at = addresses(request, self._site.ctx.settings)
-        kind = self._catalog.output_kind(version)
+        kind, caller = self._catalog.output_kind(version), await self._site.caller(request)
         data = {
             "model": model.full_name,
             "version": version.id,
@@ -229,7 +232,8 @@ class ModelPages:
             "example": await self._example(request, model),
             "estimate": await estimate_of(request, model),
             "hardware": model.hardware,
-            "account": account.username if (account := await self._site.account(request)) else None,
+            "account": caller.username if caller else None,
+            "owns": caller is not None and caller.may(Scope.PUSH, model.owner),
         }
         return json_block(data)
 

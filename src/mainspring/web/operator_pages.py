@@ -6,6 +6,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from mainspring.api.calling import is_operator
+from mainspring.core.people import Scope
 from mainspring.web.addresses import addresses
 from mainspring.web.settings_page import duration, sections, size
 from mainspring.web.site import Site
@@ -23,6 +25,10 @@ class OperatorPages:
             Route("/fleet", self.fleet, methods=["GET"]),
             Route("/files", self.files, methods=["GET"]),
             Route("/tokens", self.tokens, methods=["GET"]),
+            Route("/organizations", self.organizations, methods=["GET"]),
+            Route("/organizations/{organization}", self.organization, methods=["GET"]),
+            Route("/accounts", self.accounts, methods=["GET"]),
+            Route("/audit", self.audit, methods=["GET"]),
             Route("/settings", self.settings, methods=["GET"]),
         ]
 
@@ -54,8 +60,41 @@ class OperatorPages:
         )
 
     async def tokens(self, request: Request) -> Response:
-        """GET /tokens: make, see and disable the account's tokens."""
+        """GET /tokens?account: make, see, rotate and disable the account's tokens."""
         return await self._site.own_page(request, "tokens.html")
+
+    async def organizations(self, request: Request) -> Response:
+        """GET /organizations: those that the reader belongs to; the operator makes new ones."""
+        caller = await self._site.caller(request)
+        operator = caller is not None and is_operator(self._site.ctx, caller)
+        return await self._site.own_page(request, "organizations.html", operator=operator)
+
+    async def organization(self, request: Request) -> Response:
+        """GET /organizations/{organization}: its people, for them and the operator."""
+        caller, name = await self._site.caller(request), request.path_params["organization"]
+        if caller is None:
+            return self._site.sign_in(request)
+        operator = is_operator(self._site.ctx, caller)
+        found = await self._site.ctx.members.get(name, caller.username)
+        if found is None or not (operator or found.role):
+            return await self._site.nowhere(request)
+        manages = operator or caller.may(Scope.ADMIN, name)
+        return await self._site.page(
+            request, "organization.html", organization=found.account, role=found.role, manages=manages
+        )
+
+    async def accounts(self, request: Request) -> Response:
+        """GET /accounts: everybody's, for the operator."""
+        caller = await self._site.caller(request)
+        if caller is not None and not is_operator(self._site.ctx, caller):
+            return await self._site.nowhere(request)
+        return await self._site.own_page(request, "accounts.html")
+
+    async def audit(self, request: Request) -> Response:
+        """GET /audit?account: what tokens changed."""
+        caller = await self._site.caller(request)
+        operator = caller is not None and is_operator(self._site.ctx, caller)
+        return await self._site.own_page(request, "audit.html", operator=operator)
 
     async def settings(self, request: Request) -> Response:
         """GET /settings: facts of the account and the server, to be read."""

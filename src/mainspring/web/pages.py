@@ -89,9 +89,10 @@ class _Pages:
         prediction_id: str = request.path_params["prediction_id"]
         if not (prediction_id.isascii() and prediction_id.isalnum()):
             return await self._site.nowhere(request)
-        if await self._site.account(request) is None:
+        caller = await self._site.caller(request)
+        if caller is None:
             return self._site.sign_in(request)
-        return await self._site.page(request, "prediction.html", id=prediction_id)
+        return await self._site.page(request, "prediction.html", id=prediction_id, owners=caller.pushes_to())
 
     async def shared(self, request: Request) -> Response:
         """GET /s/{capability}: a prediction for whoever has its link, signed in or not."""

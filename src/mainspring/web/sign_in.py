@@ -8,13 +8,16 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from mainspring.api.session import SignInLinks, begin, end, require_same_origin
+from mainspring.api.auditing import signed_in
+from mainspring.api.session import LIFETIME, SignInLinks, begin, end, require_same_origin
 from mainspring.api.wire import read_body
+from mainspring.core.ids import rfc3339
+from mainspring.records.accounts import Caller
 from mainspring.web.site import Site
 
 _MOST_BYTES = 1 << 14
 _USED = "This link has been used or has expired. Sign in with a token, or restart the server for a new link."
-_UNKNOWN = "No account has this token, or it was disabled."
+_UNKNOWN = "No account has this token, or it was disabled, replaced or is over."
 _TOKEN_NAME = "sign-in link"  # noqa: S105
 
 
@@ -46,10 +49,10 @@ class SignIn:
         require_same_origin(request)
         given = parse_qs((await read_body(request, _MOST_BYTES)).decode("utf-8", "replace"))
         after = _local(given.get("next", [None])[0])
-        token_id = await self._ctx.accounts.token_id(given.get("token", [""])[0].strip())
-        if token_id is None:
+        caller = await self._ctx.accounts.caller(given.get("token", [""])[0].strip(), self._ctx.now())
+        if caller is None:
             return await self._form(request, after, _UNKNOWN)
-        return self._enter(request, token_id, after)
+        return await self._enter(request, caller, after)
 
     async def leave(self, request: Request) -> Response:
         """POST /logout. Raises Forbidden for another site's form."""
@@ -64,12 +67,15 @@ class SignIn:
         account = self._links.take(code, now)
         if account is None:
             return await self._form(request, "/", _USED)
-        token, _ = await self._ctx.accounts.create_token(account, _TOKEN_NAME, now=now)
-        return self._enter(request, token.id, "/")
+        ends = rfc3339(now + LIFETIME)
+        _, secret = await self._ctx.accounts.create_token(account, _TOKEN_NAME, now=now, expires_at=ends)
+        caller = await self._ctx.accounts.caller(secret, now)
+        return await self._enter(request, caller, "/") if caller else await self._form(request, "/", _USED)
 
-    def _enter(self, request: Request, token_id: str, after: str) -> Response:
+    async def _enter(self, request: Request, caller: Caller, after: str) -> Response:
         response = RedirectResponse(after, 303, {"Cache-Control": "no-store"})
-        begin(self._ctx, request, response, token_id)
+        begin(self._ctx, request, response, caller.token_id, caller.secrets)
+        await signed_in(self._ctx, request, caller)
         return response
 
     async def _form(self, request: Request, after: str, fault: str = "") -> Response:

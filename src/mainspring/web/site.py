@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from mainspring.api.context import Context
-from mainspring.api.session import session_account
+from mainspring.api.session import session_caller
 from mainspring.core.errors import NotFound
-from mainspring.records.accounts import Account
+from mainspring.records.accounts import Account, Caller
 from mainspring.records.catalog import Model
 from mainspring.web.templates import ago, html
 
@@ -44,14 +44,22 @@ SIDE: tuple[Link, ...] = (
     Link("Fleet", "/fleet"),
     Link("Files", "/files"),
     Link("Tokens", "/tokens"),
+    Link("Organizations", "/organizations"),
+    Link("Audit log", "/audit"),
     Link("Webhooks", "/webhooks"),
     Link("Settings", "/settings"),
 )
 
 
+ACCOUNTS = Link("Accounts", "/accounts")
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """The bars: account is None when nobody is signed in; here: the page's path and query; query: searched text."""
+    """The bars: account is None when nobody is signed in; here: the page's path and query; query: searched text.
+
+    accounts: those that the reader may act for, their own first; acting: another one that the page is looked at for.
+    """
 
     account: Account | None
     links: tuple[Link, ...]
@@ -59,6 +67,8 @@ class Frame:
     path: str
     here: str
     query: str
+    accounts: tuple[str, ...] = ()
+    acting: str | None = None
 
 
 class Site:
@@ -67,23 +77,36 @@ class Site:
     def __init__(self, ctx: Context) -> None:
         self.ctx = ctx
 
+    async def caller(self, request: Request) -> Caller | None:
+        """Who is signed in, with what their token may do."""
+        return await session_caller(self.ctx, request)
+
     async def account(self, request: Request) -> Account | None:
         """Who is signed in."""
-        return await session_account(self.ctx, request)
+        caller = await self.caller(request)
+        return caller.account if caller else None
 
     async def page(self, request: Request, template: str, status: int = 200, **given: Any) -> Response:
         """The template in its frame, with `frame` and `ago` beside what is given."""
-        account = await self.account(request) if request.method in ("GET", "HEAD") else None
+        caller = await self.caller(request) if request.method in ("GET", "HEAD") else None
+        account = caller.account if caller else None
         path = request.url.path
         frame = Frame(
             account=account,
             links=(EXPLORE, *SIGNED_IN) if account else (EXPLORE,),
-            side=SIDE if account else (),
+            side=self._side(account),
             path=path,
             here=f"{path}?{request.url.query}" if request.url.query else path,
             query=request.query_params.get("q", ""),
+            accounts=(caller.username, *sorted(caller.roles)) if caller else (),
+            acting=_acting(request, caller),
         )
         return html(template, status, frame=frame, ago=self.ago, **given)
+
+    def _side(self, account: Account | None) -> tuple[Link, ...]:
+        if account is None:
+            return ()
+        return (*SIDE, ACCOUNTS) if account.username == self.ctx.settings.account else SIDE
 
     async def own_page(self, request: Request, template: str, **given: Any) -> Response:
         """A page for who is signed in; the way to sign in for others."""
@@ -107,8 +130,8 @@ class Site:
         found = await self.ctx.catalog.get_model(request.path_params["owner"], request.path_params["name"])
         if found is None or found.visibility == "public":
             return found
-        account = await self.account(request)
-        return found if account is not None and account.username == found.owner else None
+        caller = await self.caller(request)
+        return found if caller is not None and caller.role_in(found.owner) else None
 
     async def nowhere(self, request: Request) -> Response:
         """404: a page for browsers. Raises NotFound for other clients."""
@@ -119,6 +142,11 @@ class Site:
     def ago(self, at: str) -> str:
         """How long ago, in words."""
         return ago(at, self.ctx.now())
+
+
+def _acting(request: Request, caller: Caller | None) -> str | None:
+    named = request.query_params.get("account")
+    return named if caller is not None and named in caller.roles else None
 
 
 def wants_html(request: Request) -> bool:

@@ -9,11 +9,15 @@ export class Fault extends Error {
   }
 }
 
+// Pages can be looked at for an organization, which their address names; the API is then asked about it.
+export const acting = new URLSearchParams(location.search).get("account");
+const whose = (path) => (acting && !/[?&]account=/.test(path) ? `${path}${path.includes("?") ? "&" : "?"}account=${encodeURIComponent(acting)}` : path);
+
 export async function call(path, { method = "GET", body, headers = {} } = {}) {
   const json = body !== undefined && !(body instanceof FormData);
   let response;
   try {
-    response = await fetch(`/v1${path}`, {
+    response = await fetch(`/v1${whose(path)}`, {
       method,
       headers: json ? { "Content-Type": "application/json", ...headers } : headers,
       body: json ? JSON.stringify(body) : body,

@@ -8,7 +8,7 @@ const data = pageData();
 const place = document.querySelector("[data-examples]");
 const none = place.firstElementChild;
 const path = `/models/${data.model}/examples`;
-const owns = data.account === data.model.split("/")[0];
+const { owns } = data;
 const LONGEST = 240;
 
 async function change(it, doing) {

@@ -1,5 +1,5 @@
 // What a list is narrowed to: chips and choices on the page, kept in its address.
-import { call } from "./api.js";
+import { acting, call } from "./api.js";
 import { make } from "./dom.js";
 
 const SPANS = { "1h": 3600, "24h": 86_400, "7d": 604_800, "30d": 2_592_000 };
@@ -51,7 +51,8 @@ export class Filters {
   }
 
   keep() {
-    const told = new URLSearchParams(Object.entries(this.given).filter(([, value]) => value)).toString().replaceAll("%2F", "/");
+    const kept = acting ? [["account", acting]] : [];
+    const told = new URLSearchParams([...kept, ...Object.entries(this.given).filter(([, value]) => value)]).toString().replaceAll("%2F", "/");
     history.pushState(null, "", told ? `?${told}` : location.pathname);
     this.draw();
     this.changed();

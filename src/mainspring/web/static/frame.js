@@ -27,6 +27,11 @@ function themeSwitch(it) {
   say(kept());
 }
 
+// The account that pages are looked at for; one's own is not named in their address.
+function actors(it) {
+  it.addEventListener("change", () => { location.search = it.value ? new URLSearchParams({ account: it.value }) : ""; });
+}
+
 function menus() {
   const close = (but) => { for (const one of document.querySelectorAll("[data-menu][open]")) if (one !== but) one.open = false; };
   document.addEventListener("click", (event) => close(event.target.closest("[data-menu]")));
@@ -59,6 +64,7 @@ document.addEventListener("keydown", (event) => {
 const tab = document.querySelector(".tabs [aria-current]");
 if (tab) tab.parentElement.scrollLeft = tab.offsetLeft - tab.parentElement.offsetLeft - 24;
 
+for (const it of document.querySelectorAll("[data-acting]")) actors(it);
 themeSwitch(document.querySelector("[data-theme-switch]"));
 menus();
 for (const block of document.querySelectorAll("[data-code]")) {

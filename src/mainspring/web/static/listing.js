@@ -19,7 +19,7 @@ export class Listing {
 
   async load(cursor = null) {
     try {
-      const found = await call(`${this.path}${cursor ? `?cursor=${cursor}` : ""}`);
+      const found = await call(`${this.path}${cursor ? `${this.path.includes("?") ? "&" : "?"}cursor=${cursor}` : ""}`);
       if (!cursor) this.body.replaceChildren();
       for (const one of found.results.filter(this.keep)) this.body.append(this.row(one));
       this.next = found.next && new URL(found.next).searchParams.get("cursor");

@@ -11,7 +11,7 @@ import { Sharing } from "./sharing.js";
 const page = document.querySelector("[data-prediction]");
 const part = (name) => page.querySelector(`[data-${name}]`);
 const id = page.dataset.prediction;
-const reader = page.dataset.account;
+const owners = page.dataset.owners.split(" ");
 let following = null;
 
 // Do it with the button off; what goes wrong is said.
@@ -47,7 +47,7 @@ function actions(one, sharing, show) {
   if (one.data_removed) return [];
   // Secrets come back masked: they have to be given again.
   const masked = Object.values(one.input ?? {}).flat().includes("**********");
-  const mine = one.status === "succeeded" && one.model.startsWith(`${reader}/`);
+  const mine = one.status === "succeeded" && owners.includes(one.model.split("/")[0]);
   return [!masked && again(one), edit, mine && example(one), sharing.button, remove(show)].filter(Boolean);
 }
 

@@ -34,8 +34,8 @@ function tell(faults, head) {
 // The destination as owner/name, made when it is not there; null when it can't be one.
 async function ready() {
   const name = destination.value.trim();
-  if (!name.startsWith(`${data.account}/`) || name.split("/").length !== 2 || name.endsWith("/")) {
-    complain(`has to be a model of yours, like ${data.account}/mine`);
+  if (!data.owners.includes(name.split("/")[0]) || name.split("/").length !== 2 || name.endsWith("/")) {
+    complain(`has to be a model of yours or of an organization of yours, like ${data.account}/mine`);
     destination.focus();
     return null;
   }
@@ -43,7 +43,7 @@ async function ready() {
   try { await call(`/models/${name}`); } catch (error) {
     if (error.status !== 404) throw error;
     const { hardware } = await call(`/models/${data.model}`).then((one) => ({ hardware: one.hardware ?? "cpu" }));
-    await call("/models", { method: "POST", body: { owner: data.account, name: name.split("/")[1], visibility: "private", hardware } });
+    await call("/models", { method: "POST", body: { owner: name.split("/")[0], name: name.split("/")[1], visibility: "private", hardware } });
     toast(`Made the model ${name}`);
   }
   return name;
@@ -118,7 +118,7 @@ async function before() {
 
 async function own() {
   const { results } = await call("/models");
-  part("own").replaceChildren(...results.filter((one) => one.owner === data.account).map((one) => make("option", { value: `${one.owner}/${one.name}` })));
+  part("own").replaceChildren(...results.filter((one) => data.owners.includes(one.owner)).map((one) => make("option", { value: `${one.owner}/${one.name}` })));
 }
 
 before().catch((error) => toast(error.message));

@@ -1,0 +1,55 @@
+// The people of an organization; who manages it adds and removes them and changes their roles.
+import { call } from "./api.js";
+import { dialogForm } from "./ask.js";
+import { button, make, toast } from "./dom.js";
+import { when } from "./listing.js";
+
+const box = document.querySelector("[data-people]");
+const form = document.querySelector("[data-add]");
+const manages = "manages" in box.dataset;
+const path = `/organizations/${encodeURIComponent(box.dataset.people)}`;
+const at = (account) => `${path}/members/${encodeURIComponent(account)}`;
+const put = (account, role) => call(at(account), { method: "PUT", body: { role } });
+
+function role(one) {
+  if (!manages) return one.role;
+  const choice = make("select", { "aria-label": `Role of ${one.account}` }, ...["viewer", "member", "owner"].map((name) => make("option", { value: name, selected: name === one.role }, name)));
+  choice.addEventListener("change", async () => {
+    try { show(await put(one.account, choice.value)); } catch (error) { choice.value = one.role; toast(error.message); }
+  });
+  return choice;
+}
+
+const remove = (one) => button("Remove", () => dialogForm({
+  title: `Remove ${one.account}?`,
+  text: "They act for the organization no more. What they made with their own tokens stays theirs.",
+  action: "Remove",
+  danger: true,
+  submit: async () => { await call(at(one.account), { method: "DELETE" }); await load(); },
+}), { class: "button small danger", "aria-label": `Remove ${one.account}` });
+
+function show({ members }) {
+  const heads = ["Username", "Name", "Role", "Since", ...(manages ? [make("span", { class: "sr" }, "Actions")] : [])];
+  const rows = members.map((one) => make("tr", {}, make("th", { scope: "row" }, make("code", {}, one.account)), make("td", {}, one.name), make("td", {}, role(one)),
+    make("td", { class: "muted" }, when(one.added_at)), manages && make("td", { class: "actions" }, remove(one))));
+  box.replaceChildren(make("div", { class: "table-box" }, make("table", { class: "table" }, make("caption", { class: "sr" }, "People"),
+    make("thead", {}, make("tr", {}, ...heads.map((head) => make("th", { scope: "col" }, head)))), make("tbody", {}, ...rows))));
+}
+
+async function load() {
+  try { show(await call(path)); } catch (error) { box.replaceChildren(make("p", { class: "fault", role: "alert" }, error.message)); }
+}
+
+form?.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const fault = form.querySelector("[data-fault]");
+  fault.hidden = true;
+  try {
+    show(await put(form.elements.account.value.trim(), form.elements.role.value));
+    form.reset();
+  } catch (error) {
+    fault.textContent = error.message;
+    fault.hidden = false;
+  }
+});
+load();
