@@ -71,7 +71,7 @@ def test_a_deployment_from_its_form_to_its_end(page: Page) -> None:
     expect(page.get_by_role("button", name="Run again: release 1")).to_be_visible()
     page.get_by_role("button", name="Disable").click()
     page.get_by_role("dialog").get_by_role("button", name="Disable").click()
-    expect(page.get_by_text("It is disabled")).to_be_visible()
+    expect(page.get_by_text("It is disabled:")).to_be_visible()
     expect(page.locator("[data-census]")).to_contain_text("Idle0", timeout=SLOW_MS)
     _wait_until_ended(page, "mainspring/prod")
     page.get_by_role("button", name="Delete the deployment").click()

@@ -11,7 +11,7 @@ export class Listing {
     Object.assign(this, { box, path, label, columns, keep, next: null });
     this.body = make("tbody", { role: "rowgroup" });
     const heads = columns.map(([word, , kind]) => make("th", { scope: "col", role: "columnheader", class: kind === "figure" ? "number" : kind }, word || make("span", { class: "sr" }, "Actions")));
-    this.table = make("div", { class: "table-box", hidden: true }, make("table", { class: "table listing stacked", role: "table" },
+    this.table = make("div", { class: "table-box", tabIndex: 0, role: "region", "aria-label": label, hidden: true }, make("table", { class: "table listing stacked", role: "table" },
       make("caption", { class: "sr" }, label), make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, ...heads)), this.body));
     this.older = button("Show older", () => this.load(this.next), { class: "button", hidden: true });
     box.append(this.table, this.older);
