@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import msgspec
 
 from benchmarks.connection import TOKEN, Broken
 from benchmarks.house import OWNER, House
@@ -201,7 +202,8 @@ def prepare(root: Path, asked: argparse.Namespace) -> Job:
         python = next((made.data / "envs").glob("*/bin/python"))
         size = "tiny" if asked.tiny else "full"
         subprocess.run([python, _HERE / "random_sdxl.py", weights, size], check=True, env=plain_environ())
-        _mainspring(server, "catalog", "add", _NAME, "--weights", str(weights), "--called", "random", "--yes")
+        given = ("--weights", str(weights), "--called", "random", "--no-example")
+        _mainspring(server, "catalog", "add", _NAME, *given, "--yes")
     side, steps = (64, 2) if asked.tiny else (1024, 30)
     return Job(made, weights, python, side, steps, asked.rounds, tuple(asked.instances), not asked.cpu)
 
@@ -222,6 +224,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--cpu", action="store_true", help="measure without a GPU")
     parser.add_argument("--tiny", action="store_true", help="a tiny model, 64 x 64 pixels, 2 steps")
     parser.add_argument("--rounds", type=int, default=5, help="predictions that count")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
     parser.add_argument("--instances", type=int, nargs="+", default=[1, 2, 4], help="instances at most")
     asked = parser.parse_args(arguments)
     if not asked.cpu and not shutil.which("nvidia-smi"):
@@ -230,7 +233,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         job = prepare(root, asked)
         lines = measure(job)
-        print(f"{machine_line(machine(job.house.coglet_version()))}\n\n{table(lines)}")
+        facts = machine(job.house.coglet_version())
+        print(f"{machine_line(facts)}\n\n{table(lines)}")
+        if asked.json:
+            told = {"machine": facts, "figures": lines}
+            asked.json.write_bytes(msgspec.json.format(msgspec.json.encode(told)))
     finally:
         subprocess.run(["chmod", "-R", "u+w", str(root)])
         shutil.rmtree(root, ignore_errors=True)

@@ -48,6 +48,8 @@ prompt_template = "{prompt}"
 def main(arguments: Sequence[str] | None = None) -> None:
     """Build, measure the engine alone, then through the platform; print."""
     asked = _arguments(arguments)
+    if not asked.cpu and not _gpus():
+        sys.exit("There is no GPU here. `--cpu --tiny` tries the benchmark without one.")
     plan = {
         "requests": list(REQUESTS),
         "rounds": asked.rounds,

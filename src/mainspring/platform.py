@@ -136,6 +136,7 @@ class Platform:
         """Clear up after an earlier process, then begin every loop."""
         await self.director.recover()
         await self.builder.sweep()
+        await self.installer.sweep()
         await put_collections(self.ledger.discovery.collections, self.settings.collections, self.now())
         await self.weights.clear_up()
         for loop in (

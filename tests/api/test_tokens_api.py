@@ -32,6 +32,10 @@ def with_token(house: House, token: str) -> httpx.AsyncClient:
     return client
 
 
+async def id_of(ada: httpx.AsyncClient, name: str) -> str:
+    return next(one["id"] for one in (await ada.get("/tokens")).json()["results"] if one["name"] == name)
+
+
 async def test_a_token_has_the_scopes_and_the_end_that_were_asked_for(
     house: House, ada: httpx.AsyncClient
 ) -> None:
@@ -52,7 +56,7 @@ async def test_a_token_has_the_scopes_and_the_end_that_were_asked_for(
 
 async def test_no_token_makes_or_renews_one_that_may_more(house: House, ada: httpx.AsyncClient) -> None:
     admin = await make(ada, name="admin", scopes=["admin"], expires_in="1d")
-    great = (await ada.get("/tokens")).json()["results"][-1]["id"]
+    great = await id_of(ada, "test")
     async with with_token(house, admin["token"]) as small:
         for asked, told in (
             ({"scopes": ["run"]}, "scopes that it lacks itself: run"),
@@ -74,7 +78,7 @@ async def test_a_token_with_a_limit_of_its_own_cant_get_around_it(
     limits = {one["period"]: one for one in (await ada.get("/limits")).json()["results"]}
     assert {one["token"] for one in limits.values()} == {made["id"]}
     assert (limits["month"]["hard"], limits["day"]["hard"], limits["day"]["soft"]) == ("5.00", None, "1.00")
-    other = (await ada.get("/tokens")).json()["results"][-1]["id"]
+    other = await id_of(ada, "test")
     async with with_token(house, made["token"]) as thrifty:
         for path in ("/tokens", f"/tokens/{other}/rotate"):
             refused = await thrifty.post(path, json={})

@@ -23,7 +23,9 @@ ARGUMENTS = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-u
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     root = tmp_path_factory.mktemp("pages")
-    running = Server(root / "data", private_urls=True, webhook_hosts="127.0.0.1", deployment_rest_s=0).start()
+    running = Server(
+        root / "data", private_urls=True, webhook_hosts="127.0.0.1", deployment_rest_s=0, gpus="2x24"
+    ).start()
     names = ("hello-world", "imitator")
     directories = [HERE / "models" / "every-widget", HERE / "models" / "maker"]
     directories += [MODELS / "mainspring" / name for name in names]

@@ -19,6 +19,10 @@ def test_an_instance_is_seen_read_and_stopped(page: Page, server: Server) -> Non
     page.evaluate("window.stayed = true")
     for name in ("Cores", "Memory"):
         expect(page.locator(".machine li", has_text=name)).to_contain_text("set aside")
+    gpus = page.locator(".machine li", has_text="GPU")
+    expect(gpus).to_have_count(2)
+    for told in ("GPU 1", "Simulated GPU", "0 B of 25.8 GB", "0 B set aside", "0 instances"):
+        expect(gpus.last).to_contain_text(told)
     (instance, *_) = [
         one for one in ask(server, "/v1/fleet")["instances"] if one["model"] == "mainspring/maker"
     ]

@@ -31,8 +31,8 @@ def program(server: Server, name: str, *arguments: object, **variables: str | No
 
 
 def add(server: Server, *arguments: str | Path) -> None:
-    """`mainspring catalog add`."""
-    done = server.cli("catalog", "add", *arguments, "--yes", timeout_s=1800)
+    """`mainspring catalog add`, without its example unless arguments say so: the programs run what that would."""
+    done = server.cli("catalog", "add", "--yes", "--no-example", *arguments, timeout_s=1800)
     assert done.returncode == 0, done.stdout + done.stderr + server.log.read_text()[-3000:]
 
 

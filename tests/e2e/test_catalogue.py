@@ -19,6 +19,7 @@ import replicate
 
 from tests.e2e.server import MAINSPRING, TOKEN, Server
 from tests.services.hub_double import HubDouble, running
+from tests.services.store_double import StoreDouble, running_store
 
 PUBLIC = "7762fd07cf82c948538e41f63f77d685e02b063e37e496e96eefd46c929f9bdc"
 MISPRINTED = "39ed52f2a78e934b83b6ae2a89f5b1c712de7dfea535525255b1aa35c5565e0"
@@ -27,8 +28,10 @@ LARGE = b"large weights " * 40_000
 
 PAINTER = """
 import os
+import time
 from pathlib import Path
-from cog import BasePredictor
+from typing import Optional
+from cog import BasePredictor, Input, Path as File
 
 class Predictor(BasePredictor):
     def setup(self):
@@ -40,7 +43,11 @@ class Predictor(BasePredictor):
         if name := os.environ.get("MAINSPRING_WEIGHTS_NAME"):
             print(f"weights: {name} (not stability-ai/sdxl's own)")
 
-    def predict(self, prompt: str = "a cat") -> str:
+    def predict(self, prompt: str = "a cat", note: Optional[File] = Input(default=None)) -> str:
+        if note:
+            prompt += note.read_text()
+        if prompt == "slowly":
+            time.sleep(60)
         try:
             (self.directory / "brush.txt").write_text("spoiled")
         except OSError as error:
@@ -49,7 +56,7 @@ class Predictor(BasePredictor):
 """
 TOML = """
 description = "Paints"
-hardware = "gpu-l40s"
+hardware = "{hardware}"
 memory = 70000000
 download = {download}
 disk = 1000
@@ -105,15 +112,21 @@ class HubThread:
 
 
 def write_catalogue(root: Path) -> Path:
-    """sdxl, which needs a directory; acme/sketch, over the same package, with weights on the hub."""
+    """sdxl, which needs a directory and a GPU; acme/sketch, over the same package, with weights on the hub."""
     package = root / "packages" / "painter"
     package.mkdir(parents=True)
     (package / "cog.yaml").write_text("predict: predict.py:Predictor\n")
     (package / "predict.py").write_text(PAINTER)
     (package / "README.md").write_text("# painter\n\nThe package's.\n")
+    (package / "example.json").write_text('{"input": {"prompt": "a boat", "note": "@note.txt"}}')
+    (package / "note.txt").write_text(" at sea")
     for model, facts in {
-        "stability-ai/sdxl": {"download": 60_000_000, "versions": json.dumps([PUBLIC, MISPRINTED])},
-        "acme/sketch": {"download": 1000, "versions": "[]"},
+        "stability-ai/sdxl": {
+            "download": 60_000_000,
+            "versions": json.dumps([PUBLIC, MISPRINTED]),
+            "hardware": "gpu-l40s",
+        },
+        "acme/sketch": {"download": 1000, "versions": "[]", "hardware": "cpu"},
     }.items():
         folder = root / model
         folder.mkdir(parents=True)
@@ -131,11 +144,21 @@ def hub() -> Iterator[HubThread]:
 
 
 @pytest.fixture(scope="module")
-def shop(hub: HubThread, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def s3() -> Iterator[StoreDouble]:
+    with running_store() as store:
+        store.put("team/brushes", {"brush.txt": b"chalk", "large.bin": LARGE * 8})
+        yield store
+
+
+@pytest.fixture(scope="module")
+def shop(hub: HubThread, s3: StoreDouble, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     root = tmp_path_factory.mktemp("shop")
     catalogue = write_catalogue(root / "catalogue")
-    server = Server(root / "data", catalogue=catalogue, hub=hub.double.url, hub_token="hf_secret").start()
-    yield server
+    server = Server(root / "data", catalogue=catalogue, hub=hub.double.url, hub_token="hf_secret")
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in s3.environ.items():
+            patched.setenv(name, value)
+        yield server.start()
     server.stop()
 
 
@@ -161,10 +184,11 @@ def call(server: Server, method: str, path: str, token: str = TOKEN, **options: 
     return httpx.request(method, server.url + path, headers=headers, timeout=30, trust_env=False, **options)
 
 
-def add(server: Server, *arguments: str | Path) -> str:
-    """`mainspring catalog add`; what it said on stderr."""
+def add(server: Server, *arguments: str | Path, fails: str | None = None) -> str:
+    """`mainspring catalog add`; what it said on stderr. fails: what that says of its failure."""
     done = server.cli("catalog", "add", *arguments)
-    assert done.returncode == 0, done.stderr + server.log.read_text()[-3000:]
+    assert done.returncode == (1 if fails else 0), done.stderr + server.log.read_text()[-3000:]
+    assert not fails or fails in done.stderr
     return done.stderr
 
 
@@ -182,6 +206,15 @@ def run(server: Server, version: str, **given: Any) -> dict[str, Any]:
         assert time.monotonic() < until
         time.sleep(0.02)
     return {**found, "made": made.json()}
+
+
+def kill_in_the_middle(shop: Server) -> None:
+    """kill -9, once a part of the large file is there."""
+    until = time.monotonic() + 60
+    while not any(part.stat().st_size for part in shop.data.glob("weights/.partial-*/large.bin.part")):
+        assert time.monotonic() < until, shop.log.read_text()[-3000:]
+        time.sleep(0.01)
+    shop.kill()
 
 
 @pytest.mark.timeout(300)
@@ -255,22 +288,11 @@ def test_other_weights_take_over_from_those_that_run(shop: Server, tmp_path: Pat
 @pytest.mark.timeout(300)
 def test_a_download_survives_kill_9(shop: Server, hub: HubThread) -> None:
     hub.hold()
-    adding = subprocess.Popen(
-        [*MAINSPRING, "catalog", "add", "acme/sketch"],
-        env=shop.environ(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    begun = adding(shop, "acme/sketch")
     weights = shop.data / "weights"
-    until = time.monotonic() + 60
-    while not any(part.stat().st_size for part in weights.glob(".partial-*/large.bin.part")):
-        assert time.monotonic() < until, shop.log.read_text()[-3000:]
-        time.sleep(0.01)
-    shop.kill()
-    _, said = adding.communicate(timeout=60)
-    assert adding.returncode == 1
+    kill_in_the_middle(shop)
+    _, said = begun.communicate(timeout=60)
+    assert begun.returncode == 1
     assert "what was loaded is kept" in said or "broke off" in said
     hub.let_go()
     (part,) = weights.glob(".partial-*/large.bin.part")
@@ -289,6 +311,11 @@ def test_a_download_survives_kill_9(shop: Server, hub: HubThread) -> None:
     model = call(shop, "GET", "/v1/models/acme/sketch").json()
     assert model["weights"] == {"name": f"acme/brushes@{COMMIT[:12]}", "own": True}
     assert model["description"] == "Paints"
+    example = model["default_example"]
+    assert (example["status"], example["output"]) == ("succeeded", "a boat at sea with oil, OSError")
+    assert example["input"]["prompt"] == "a boat"
+    given = httpx.get(example["input"]["note"], trust_env=False)
+    assert (given.text, given.headers["content-type"]) == (" at sea", "text/plain; charset=utf-8")
     assert "Its own." in call(shop, "GET", "/v1/models/acme/sketch/readme").text
 
     removed = shop.cli("catalog", "remove", "acme/sketch", "--yes")
@@ -299,6 +326,117 @@ def test_a_download_survives_kill_9(shop: Server, hub: HubThread) -> None:
     assert again.returncode == 1
     assert "was not installed" in again.stderr
     assert "hf_secret" not in shop.log.read_text() + said
+
+
+def adding(shop: Server, *arguments: str) -> subprocess.Popen[str]:
+    """`mainspring catalog add` that is under way."""
+    return subprocess.Popen(
+        [*MAINSPRING, "catalog", "add", *arguments],
+        env=shop.environ(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.timeout(300)
+def test_weights_from_an_object_store_survive_kill_9(shop: Server, s3: StoreDouble) -> None:
+    s3.forget()
+    s3.road.most, s3.road.times, s3.road.hold = 3 << 20, 1, True
+    url = "s3://models/team/brushes"
+    begun = adding(shop, "stability-ai/sdxl", "--weights", url, "--yes")
+    weights = shop.data / "weights"
+    kill_in_the_middle(shop)
+    begun.communicate(timeout=60)
+    s3.forget()
+    s3.road.go.set()
+    (part,) = weights.glob(".partial-store-*/large.bin.part")
+    kept = part.stat().st_size
+    assert 0 < kept < len(LARGE) * 8
+
+    shop.start()
+    said = add(shop, "stability-ai/sdxl", "--weights", url, "--yes", "--example")
+    assert "called brushes: not stability-ai/sdxl's own" in said
+    assert ("/models/team/brushes/large.bin", kept) in s3.road.asked
+    ended = run(shop, PUBLIC, prompt="a tree")
+    assert ended["output"] == "a tree with chalk, OSError"
+    assert ended["ran"]["weights"] == "brushes"
+    (whole,) = weights.glob("store-brushes-*/large.bin")
+    assert whole.read_bytes() == LARGE * 8
+
+    asked = len(s3.road.asked)
+    again = add(shop, "stability-ai/sdxl", "--yes")
+    assert f"Weights: {url}, called brushes" in again
+    assert len(s3.road.asked) == asked, "nothing changed, so nothing is loaded"
+    s3.put("team/brushes", {"brush.txt": b"charcoal"})
+    add(shop, "stability-ai/sdxl", "--yes")
+    assert run(shop, PUBLIC, prompt="a tree")["output"] == "a tree with charcoal, OSError"
+    shop.stop()
+    shop.start()
+    assert not whole.exists(), "what the store has no more goes when the server starts"
+    assert len(list(weights.glob("store-brushes-*"))) == 1
+    log = shop.log.read_text() + said + again
+    assert "s3-secret" not in log
+    assert "AKIATEST" not in log
+    add(shop, "stability-ai/sdxl", "--weights", "s3://models/none", "--yes", fails="There is nothing under")
+
+
+@pytest.mark.timeout(300)
+def test_the_example_is_run_once_and_on_request(shop: Server, tmp_path: Path) -> None:
+    def shown() -> Any:
+        return call(shop, "GET", "/v1/models/stability-ai/sdxl").json()["default_example"]
+
+    shop.cli("catalog", "remove", "stability-ai/sdxl", "--yes")
+    (tmp_path / "ink").mkdir()
+    (tmp_path / "ink" / "brush.txt").write_text("ink")
+    said = add(shop, "stability-ai/sdxl", "--yes")
+    assert "Its example was not run: the model has no weights yet" in said
+    said = add(shop, "stability-ai/sdxl", "--weights", f"file://{tmp_path}/ink", "--yes")
+    assert "the model is made for gpu-l40s, and without a GPU that can take long" in said
+    assert "mainspring catalog add stability-ai/sdxl --example" in said
+    assert shown() is None
+    said = add(shop, "stability-ai/sdxl", "--example", "--yes")
+    first = shown()
+    assert first["output"] == "a boat at sea with ink, OSError"
+    assert first["ran"]["weights"] == "ink"
+    assert "Its page opens with this example" in said
+
+    (tmp_path / "ink" / "brush.txt").write_text("tar")
+    add(shop, "stability-ai/sdxl", "--weights", tmp_path / "ink", "--called", "tar", "--example", "--yes")
+    second = shown()
+    assert second["output"] == "a boat at sea with tar, OSError"
+    listed = call(shop, "GET", "/v1/models/stability-ai/sdxl/examples").json()["results"]
+    assert [each["id"] for each in listed] == [second["id"]], "the old one is shown no more"
+
+    mine = run(shop, "stability-ai/sdxl", prompt="my own")["id"]
+    path = "/v1/models/stability-ai/sdxl/examples"
+    assert call(shop, "POST", path, json={"prediction": mine, "default": True}).status_code == 201
+    add(shop, "stability-ai/sdxl", "--yes")
+    assert shown()["id"] == mine, "what the operator shows stays"
+
+
+@pytest.mark.timeout(300)
+def test_an_example_of_an_installation_that_is_given_up_is_stopped(shop: Server, tmp_path: Path) -> None:
+    example = shop.data.parent / "catalogue" / "packages" / "painter" / "example.json"
+    before = example.read_text()
+    example.write_text('{"input": {"prompt": "slowly"}}')
+    (tmp_path / "brush.txt").write_text("ink")
+    begun = adding(shop, "stability-ai/sdxl", "--weights", str(tmp_path), "--example", "--yes")
+    try:
+        assert begun.stderr is not None
+        for line in begun.stderr:
+            if "is processing" in line:
+                break
+        begun.kill()
+        begun.wait()
+        until = time.monotonic() + 30
+        while (last := call(shop, "GET", "/v1/predictions").json()["results"][0])["status"] != "canceled":
+            assert time.monotonic() < until, last
+            time.sleep(0.05)
+        assert last["input"] == {"prompt": "slowly"}
+    finally:
+        example.write_text(before)
 
 
 @pytest.mark.timeout(300)

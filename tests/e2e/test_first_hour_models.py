@@ -33,7 +33,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def sdxl(server: Server) -> Server:
-    add(server, "stability-ai/sdxl", "--weights", WEIGHTS / "sdxl-shapes")
+    add(server, "stability-ai/sdxl", "--weights", f"file://{WEIGHTS}/sdxl-shapes")
     return server
 
 
@@ -79,9 +79,13 @@ def test_blip_sees_what_sdxl_draws(sdxl: Server, blip: Server, tmp_path: Path, c
 
 
 def test_whisper_writes_down_what_is_said(server: Server) -> None:
-    add(server, "openai/whisper")
+    add(server, "openai/whisper", "--example")
     (said,) = program(server, "transcribe.py", MODELS / "openai" / "whisper" / "speech.wav")
     assert said.strip() == "The harvest was late this year, but the apples were sweet."
+    assert newest_ran(server) == "Whisper base", "large-v3 was asked for, and nobody may take this for it"
+    model = call(server, "GET", "/v1/models/openai/whisper")
+    assert model["weights"] == {"name": "Whisper base", "own": False}
+    assert model["default_example"]["output"]["transcription"] == said
 
 
 def test_a_chat_model_under_transformers_answers_streams_and_takes_several(server: Server) -> None:

@@ -69,9 +69,12 @@ def make(tmp_path: Path, isolate: str = "auto", **env: str) -> tuple[SubprocessL
 
 
 @contextlib.asynccontextmanager
-async def booted(tmp_path: Path, isolate: str = "auto", **env: str) -> AsyncIterator[Instance]:
+async def booted(
+    tmp_path: Path, isolate: str = "auto", devices: tuple[int, ...] = (), **env: str
+) -> AsyncIterator[Instance]:
     launcher, spec = make(tmp_path, isolate, **env)
-    instance = Instance(launcher, await launcher.launch(spec), tmp_path / "data")
+    launched = await launcher.launch(replace(spec, devices=devices, threads=3))
+    instance = Instance(launcher, launched, tmp_path / "data")
     try:
         await instance.ready()
         yield instance
@@ -109,15 +112,22 @@ async def test_a_model_sees_a_clean_environment(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("MAINSPRING_TOKEN", "ms_secret")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("https_proxy", "http://proxy:1")
-    async with booted(tmp_path, MODEL_SAYS="hi", OMP_NUM_THREADS="3") as instance:
+    async with booted(tmp_path, MODEL_SAYS="hi", OMP_NUM_THREADS="2") as instance:
         seen = dict(line.split("=", 1) for line in (await instance.call("env")).splitlines() if "=" in line)
     assert "MAINSPRING_TOKEN" not in seen
     assert "AWS_SECRET_ACCESS_KEY" not in seen
-    assert (seen["MODEL_SAYS"], seen["OMP_NUM_THREADS"], seen["MKL_NUM_THREADS"]) == ("hi", "3", "1")
+    assert (seen["MODEL_SAYS"], seen["OMP_NUM_THREADS"], seen["MKL_NUM_THREADS"]) == ("hi", "2", "3")
     assert (seen["https_proxy"], seen["CUDA_VISIBLE_DEVICES"]) == ("http://proxy:1", "")
-    assert (seen["OMP_WAIT_POLICY"], seen["RAYON_NUM_THREADS"]) == ("PASSIVE", "1")
+    assert (seen["OMP_WAIT_POLICY"], seen["RAYON_NUM_THREADS"]) == ("PASSIVE", "3")
     assert seen["PATH"].startswith(str(ENVIRONMENT / "bin"))
     assert seen["MAINSPRING_PREDICTOR"] == "predict.py:Predictor"
+
+
+async def test_a_model_is_told_of_its_own_gpus_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3")
+    async with booted(tmp_path, devices=(1, 3)) as instance:
+        seen = dict(line.split("=", 1) for line in (await instance.call("env")).splitlines() if "=" in line)
+    assert (seen["CUDA_VISIBLE_DEVICES"], seen["CUDA_DEVICE_ORDER"]) == ("1,3", "PCI_BUS_ID")
 
 
 @needs_landlock

@@ -11,6 +11,7 @@ import pytest
 from mainspring.bundle import read_config
 
 MODELS = Path(__file__).parents[2] / "models"
+ALL = sorted(path.parent for path in MODELS.glob("*/*/catalog.toml"))
 PROJECTS = sorted(path.parent for path in MODELS.glob("mainspring/*/cog.yaml"))
 
 
@@ -18,6 +19,18 @@ def test_the_table_names_them_all() -> None:
     rows = re.findall(r"^\| \[([a-z0-9/.-]+)\]\(\1/\) ", (MODELS / "README.md").read_text(), re.MULTILINE)
     found = (each.parent.relative_to(MODELS).as_posix() for each in MODELS.glob("*/*/catalog.toml"))
     assert sorted(rows) == sorted(found)
+
+
+@pytest.mark.parametrize("project", ALL, ids=lambda path: path.name)
+def test_a_readme_says_what_it_takes(project: Path) -> None:
+    text = (project / "README.md").read_text()
+    if "no weights" in text:
+        told = (r"Licence: ", r"any machine", r"MB of memory", r" in (about )?\d+ ms")
+    else:
+        rows = ("code", "weights", "hardware", r"download, disk[^|]*", r"(GPU )?memory[^|]*", r"(start, )?speed")
+        told = tuple(rf"^\| {row} \| \S" for row in rows)
+    for what in told:
+        assert re.search(what, text, re.MULTILINE), f"{what} is not in it"
 
 
 @pytest.mark.parametrize("project", PROJECTS, ids=lambda path: path.name)

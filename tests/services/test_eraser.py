@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -12,8 +14,8 @@ import pytest
 from mainspring.core.ids import parse_time
 from mainspring.database import Statement
 from mainspring.launchers import LaunchSpec
-from mainspring.records.retention import Retention
-from mainspring.services.eraser import Eraser
+from mainspring.records.retention import Due, Retention
+from mainspring.services.eraser import Eraser, output_keys
 from mainspring.testing import FakeCog, Run
 from tests.services.conftest import INPUT, TOKEN, House, Open
 
@@ -197,8 +199,20 @@ async def test_a_round_is_a_batch_and_the_next_one_follows_at_once(house: House)
     mark = house.platform.hints.mark("eraser")
     assert await house.platform.eraser.run_once() == 100
     assert house.platform.hints.mark("eraser") != mark
-    assert await house.platform.eraser.run_once() == 51
+    # Its own loop follows the hint too, and may be faster.
+    async with asyncio.timeout(20):
+        while await house.platform.database.fetch("SELECT 1 FROM predictions WHERE data_removed = 0"):
+            assert await house.platform.eraser.run_once() in (0, 51)
     assert await house.platform.eraser.run_once() == 0
+
+
+def test_what_a_prediction_was_given_by_the_platform_goes_with_it() -> None:
+    own, other, secret = "0" * 26, "1" * 26, "a" * 52
+    given = {
+        "a": f"http://box/outputs/{own}/{secret}/my%20clip.wav",
+        "b": f"http://box/outputs/{other}/{secret}/b",
+    }
+    assert output_keys(Due(own, None, json.dumps(given))) == [f"outputs/{own}/{secret}/my clip.wav"]
 
 
 async def test_who_is_spared_keeps_everything(house: House) -> None:

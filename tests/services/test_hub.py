@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from mainspring.services.hub import Hub, HubError, Wanted
+from mainspring.services.downloads import HubError
+from mainspring.services.hub import Hub, Wanted
 
 from .hub_double import HubDouble, running
 

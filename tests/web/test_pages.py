@@ -12,6 +12,9 @@ import httpx
 import pytest
 
 from mainspring.api.app import create_app
+from mainspring.core.ids import rfc3339
+from mainspring.records.aliases import Alias
+from mainspring.records.installed import Installed
 from mainspring.web.covers import cover
 from mainspring.web.pages import pages
 from tests.api.house import House
@@ -206,6 +209,38 @@ async def test_versions_are_listed_shown_and_compared(house: House, browser: htt
     assert (page.data["version"], page.data["latest"]) == (old, False)
     assert "not the latest" in page.text
     assert (await browser.get(f"/ada/hello/versions/{'c' * 64}")).status_code == 404
+
+
+async def test_aliases_and_foreign_weights_are_shown_as_such(
+    house: House, browser: httpx.AsyncClient
+) -> None:
+    version = await publish(house, {"text": TEXT}, TEXT)
+    now, public = rfc3339(house.clock[0]), "7762fd07" * 8
+    await house.context.aliases.set(Alias(id=public, model="ada/hello", created_at=now))
+    await house.context.aliases.set(Alias(id="prod", model="ada/hello", version=version.id, created_at=now))
+    plain = Seen(await browser.get("/ada/hello"))
+    assert "alias" not in plain.text
+    assert "weights" not in plain.text
+    for alias in (public, "prod"):
+        page = Seen(await browser.get(f"/ada/hello/versions/{alias}"))
+        assert f"{alias} is an alias here. It stands for version aaaaaaaaaaaa" in page.text
+        assert page.data["version"] == version.id
+    listed = Seen(await browser.get("/ada/hello/versions")).text
+    assert "prod alias aaaaaaaaaaaa operator" in listed
+    assert "7762fd077762 alias the latest version operator" in listed
+    await house.model("other")
+    assert (await browser.get(f"/ada/other/versions/{public}")).status_code == 404
+
+    given = Installed(
+        model="ada/hello", weights="/srv/w", weights_name="<b>w</b>", own=False, installed_at=now
+    )
+    await house.context.installed.put(given)
+    shown = await browser.get("/ada/hello")
+    assert "It runs with <b>w</b> here. These weights are not this model’s own." in Seen(shown).text
+    assert "<b>w</b>" not in shown.text
+    await house.context.installed.put(replace(given, own=True))
+    assert "weights: <b>w</b>" in (own := Seen(await browser.get("/ada/hello")).text)
+    assert "not this model’s own" not in own
 
 
 async def test_a_readme_is_rendered(house: House, browser: httpx.AsyncClient) -> None:

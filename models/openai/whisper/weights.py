@@ -24,13 +24,12 @@ def weights() -> Iterator[tuple[Path, str]]:
     Raises FileNotFoundError, which says what is missing and how to give it.
     """
     given = os.environ.get("MAINSPRING_WEIGHTS")
-    name = os.environ.get("MAINSPRING_WEIGHTS_NAME")
     if given:
-        yield _checked(Path(given)), name or OWN
+        yield _checked(Path(given)), os.environ.get("MAINSPRING_WEIGHTS_NAME") or OWN
         return
     with tempfile.TemporaryDirectory(prefix="whisper-") as directory:
         _join(Path(directory))
-        yield Path(directory), name or "base"
+        yield Path(directory), "base"
 
 
 def _checked(directory: Path) -> Path:

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Optional
 
 from chat import Answers, Sampling, fill_in, read_config, start_engine
+from chat.prompts import own_template
 from chat.stops import Stops
-from chat.weights import find_weights, whose
+from chat.weights import find_weights, foreign, whose
 from cog import AsyncConcatenateIterator, BaseRunner, Input
 
 CONFIG = read_config(Path(__file__).with_name("chat.toml"))
@@ -18,6 +19,8 @@ class Runner(BaseRunner):
     async def setup(self) -> None:
         weights = find_weights(CONFIG)
         print(whose(CONFIG))
+        if foreign() and DEFAULTS.prompt_template:
+            print("prompt template: that of the weights")
         self.engine = start_engine(CONFIG, weights)
         print(f"engine: {self.engine.name}")
 
@@ -101,7 +104,8 @@ class Runner(BaseRunner):
             frequency_penalty=frequency_penalty,
             seed=secrets.randbelow(1 << 31) if seed is None else seed,
         )
-        asked = fill_in(system_prompt, prompt, prompt_template)
+        template = own_template(prompt_template, DEFAULTS.prompt_template, foreign=foreign())
+        asked = fill_in(system_prompt, prompt, template)
         answer = Answers(self.engine, asked, sampling, Stops.listed(stop_sequences))
         if seed is None:
             print(f"Random seed used: {sampling.seed}")

@@ -12,13 +12,15 @@ from mainspring.api.calling import authenticate, operator
 from mainspring.api.context import context
 from mainspring.api.lines import Say, told
 from mainspring.api.operation import Operation
+from mainspring.api.showing import show
 from mainspring.api.wire import Body, base_url, decode, read_body, reply
 from mainspring.bundle.catalogue import Entry
 from mainspring.core.errors import InvalidRequest, NotFound
 from mainspring.core.people import Scope
 from mainspring.records.catalog import Model
 from mainspring.records.installed import Installed
-from mainspring.services.installer import Choice, InstallError, Progress
+from mainspring.services.downloads import Progress
+from mainspring.services.installer import Choice, InstallError
 
 _MOST_BYTES = 1 << 16
 _STEP = 4 << 20
@@ -27,12 +29,15 @@ _STEP = 4 << 20
 class InstallBody(Body):
     """POST /catalog/{owner}/{name}.
 
-    weights: a directory of the server's machine; weights_name: what they are called; own: they are the model's own.
+    weights: a directory of the server's machine, or the URL of a prefix in an object store; weights_name: what they
+    are called; own: they are the model's own. example: run the model's example in any case, or in none, and show the
+    model with it; null: unless it is there, or too much for this machine.
     """
 
     weights: str | None = None
     weights_name: str | None = None
     own: bool = False
+    example: bool | None = None
 
 
 class WeightsReply(msgspec.Struct):
@@ -90,16 +95,19 @@ async def add(request: Request) -> Response:
     """POST /catalog/{owner}/{name}: install a model, or renew it; the reply is newline-delimited JSON.
 
     Lines: {"event":"progress","message"}, {"event":"download","file","done","total"} in bytes, at the end
-    {"event":"version","id","created","model","url"} or {"event":"error","detail"}.
+    {"event":"version","id","created","model","url","example"} or {"event":"error","detail"}.
     """
-    operator(request, await authenticate(request))
+    account = await authenticate(request)
+    operator(request, account)
     body = decode(await read_body(request, _MOST_BYTES), InstallBody)
     if body.weights is None and (body.weights_name or body.own):
         raise InvalidRequest("weights_name and own describe weights: name their directory too.")
     entry, choice = _entry(request), Choice(body.weights, body.weights_name or None, body.own)
 
     async def work(say: Say) -> dict[str, Any]:
-        version, created = await context(request).installer.add(entry, choice, _progress(say))
+        progress = _progress(say)
+        version, created = await context(request).installer.add(entry, choice, progress)
+        shown = await show(request, account, entry, version, body.example, progress.line)
         url = f"{base_url(request)}/{entry.full_name}"
         return {
             "event": "version",
@@ -107,6 +115,7 @@ async def add(request: Request) -> Response:
             "created": created,
             "model": entry.full_name,
             "url": url,
+            "example": shown,
         }
 
     return told(work, f"installation of {entry.full_name}")
@@ -197,7 +206,8 @@ operations = [
         summary="Install a model of the catalogue",
         about="""The reply is newline-delimited JSON: `{"event": "progress", "message"}`, and
 `{"event": "download", "file", "done", "total"}` in bytes; at the end
-`{"event": "version", "id", "created", "model", "url"}` or `{"event": "error", "detail"}`.""",
+`{"event": "version", "id", "created", "model", "url", "example"}` or `{"event": "error", "detail"}`; example: id of
+the prediction that shows the model because it was installed.""",
         body=InstallBody,
         example={"weights": "/srv/weights/sdxl-base", "own": True},
         reply="application/x-ndjson",

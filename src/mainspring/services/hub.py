@@ -3,40 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
-import json
-import os
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from mainspring.core.errors import MainspringError
+from mainspring.services.downloads import (
+    BLOCK,
+    PARTIAL,
+    Broken,
+    HubError,
+    Said,
+    Wrong,
+    digest,
+    keep,
+    persist,
+    seal,
+    size_of,
+)
 
 if TYPE_CHECKING:
     import aiohttp
 
-Said = Callable[[str, int, int], None]
-_BLOCK = 1 << 20
 _QUIET_S = 60.0
-_ATTEMPTS = 5
-_MANIFEST = "weights.json"
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-
-
-class HubError(MainspringError):
-    """Weights could not be had; in words for the operator."""
-
-
-class _Broken(Exception):
-    """The connection ended before the file did: worth another attempt."""
-
-
-class _Wrong(_Broken):
-    """The whole file came, and it is another one: worth one more attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,50 +83,39 @@ class Hub:
         async with self._locks.setdefault(name, asyncio.Lock()):
             done = self._root / name
             if not done.is_dir():
-                await self._fill(wanted, self._root / f".partial-{name}", said)
-                (self._root / f".partial-{name}").rename(done)
+                await self._fill(wanted, self._root / f"{PARTIAL}{name}", said)
+                (self._root / f"{PARTIAL}{name}").rename(done)
             return done
 
-    async def _fill(self, wanted: Wanted, partial: Path, said: Said) -> None:
+    async def _fill(self, wanted: Wanted, place: Path, said: Said) -> None:
         import aiohttp
 
-        partial.mkdir(parents=True, exist_ok=True)
+        place.mkdir(parents=True, exist_ok=True)
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=20, sock_read=_QUIET_S)
         headers = {"User-Agent": "mainspring", "Accept-Encoding": "identity"}
         async with aiohttp.ClientSession(timeout=timeout, headers=headers, trust_env=True) as session:
             sums = {}
             for name in wanted.files:
                 url = f"{self._endpoint}/{wanted.repository}/resolve/{wanted.revision}/{quote(name)}"
-                target = partial / name
+                target = place / name
                 part = target.with_name(f"{target.name}.part")
                 piece = _Piece(url, name, target, part, wanted.sha256.get(name))
                 sums[name] = await self._have(session, piece, said)
-        await asyncio.to_thread(_seal, partial, wanted, sums)
+        facts: dict[str, Any] = {"hub": wanted.repository, "revision": wanted.revision, "sha256": sums}
+        await asyncio.to_thread(seal, place, sums, facts)
 
     async def _have(self, session: aiohttp.ClientSession, piece: _Piece, said: Said) -> str:
-        """The file's sha256, once it is there. Attempts are counted anew whenever one brought something."""
+        """The file's sha256, once it is there."""
         if piece.target.is_file():
-            return await asyncio.to_thread(_digest, piece.target)
+            return await asyncio.to_thread(digest, piece.target)
         piece.part.parent.mkdir(parents=True, exist_ok=True)
-        failed = wrong = 0
-        while True:
-            before = _size(piece.part)
-            try:
-                return await self._attempt(session, piece, said)
-            except (_Broken, OSError, TimeoutError) as error:
-                failed = 1 if _size(piece.part) > before else failed + 1
-                wrong += isinstance(error, _Wrong)
-                if failed >= _ATTEMPTS or wrong > 1:
-                    told = str(error) or type(error).__name__
-                    raise HubError(
-                        f"{piece.name} could not be downloaded from {piece.url}: {told}"
-                    ) from error
-                await asyncio.sleep(self._pause_s * 2 ** (failed - 1))
+        what = f"{piece.name} of {piece.url}"
+        return await persist(what, piece.part, partial(self._attempt, session, piece, said), self._pause_s)
 
     async def _attempt(self, session: aiohttp.ClientSession, piece: _Piece, said: Said) -> str:
         import aiohttp
 
-        begun = _size(piece.part)
+        begun = size_of(piece.part)
         headers = {"Range": f"bytes={begun}-"} if begun else {}
         headers |= {"Authorization": f"Bearer {self._token}"} if self._token else {}
         try:
@@ -143,7 +125,7 @@ class Hub:
                     _refuse(response, piece)
                     await _save(response, piece, begun if response.status == 206 else 0, said)
         except aiohttp.ClientError as error:
-            raise _Broken(str(error) or type(error).__name__) from error
+            raise Broken(str(error) or type(error).__name__) from error
         return await asyncio.to_thread(_verify, piece, piece.sha256 or sha256, git)
 
 
@@ -165,7 +147,7 @@ def _refuse(response: aiohttp.ClientResponse, piece: _Piece) -> None:
     if response.status in (404, 410):
         raise HubError(f"The hub has no {piece.url}.")
     if response.status not in (200, 206):
-        raise _Broken(f"it answered {response.status} {response.reason}")
+        raise Broken(f"it answered {response.status} {response.reason}")
 
 
 async def _save(response: aiohttp.ClientResponse, piece: _Piece, done: int, said: Said) -> None:
@@ -173,12 +155,12 @@ async def _save(response: aiohttp.ClientResponse, piece: _Piece, done: int, said
     with piece.part.open("r+b" if done else "wb") as out:
         out.seek(done)
         out.truncate()
-        async for block in response.content.iter_chunked(_BLOCK):
+        async for block in response.content.iter_chunked(BLOCK):
             await asyncio.to_thread(out.write, block)
             done += len(block)
             said(piece.name, done, total)
     if done < total:
-        raise _Broken("the connection ended before the file did")
+        raise Broken("the connection ended before the file did")
 
 
 def _promised(response: aiohttp.ClientResponse) -> tuple[str | None, str | None]:
@@ -193,42 +175,19 @@ def _promised(response: aiohttp.ClientResponse) -> tuple[str | None, str | None]
 
 
 def _verify(piece: _Piece, sha256: str | None, git: str | None) -> str:
-    """Give the file its name if it is what it should be, else remove it. Raises _Wrong."""
-    found = _digest(piece.part)
+    """Give the file its name if it is what it should be, else remove it. Raises Wrong."""
+    found = digest(piece.part)
     wrong = found != sha256 if sha256 else git is not None and _git_name(piece.part) != git
     if wrong:
         piece.part.unlink()
-        raise _Wrong("its checksum is wrong")
-    piece.part.chmod(0o444)
-    piece.part.rename(piece.target)
+        raise Wrong("its checksum is wrong")
+    keep(piece.part, piece.target)
     return found
-
-
-def _seal(partial: Path, wanted: Wanted, sums: dict[str, str]) -> None:
-    """Say beside the files what they are, and see that a crash of the machine can't leave a half of them."""
-    facts: dict[str, Any] = {"hub": wanted.repository, "revision": wanted.revision, "sha256": sums}
-    (partial / _MANIFEST).write_text(json.dumps(facts, indent=1) + "\n")
-    for place in (*(partial / name for name in sums), partial / _MANIFEST, partial):
-        opened = os.open(place, os.O_RDONLY)
-        with contextlib.suppress(OSError):
-            os.fsync(opened)
-        os.close(opened)
-
-
-def _size(path: Path) -> int:
-    with contextlib.suppress(FileNotFoundError):
-        return path.stat().st_size
-    return 0
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def _git_name(path: Path) -> str:
     digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
     with path.open("rb") as content:
-        while block := content.read(_BLOCK):
+        while block := content.read(BLOCK):
             digest.update(block)
     return digest.hexdigest()

@@ -9,10 +9,11 @@ import logging
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from mainspring.bundle import pack
 from mainspring.bundle.catalogue import Catalogue, Entry, Weights, default_catalogue
@@ -24,7 +25,9 @@ from mainspring.records.catalog import Catalog, Version
 from mainspring.records.installed import Installations, Installed
 from mainspring.records.members import Members
 from mainspring.services.builder import Builder
+from mainspring.services.downloads import Progress
 from mainspring.services.hub import Hub, Wanted
+from mainspring.services.stores import Stores, parse_place
 from mainspring.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -37,20 +40,12 @@ class InstallError(MainspringError):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The operator's weights: a directory of the server's machine, what they are called, and whether they are the
-    model's own."""
+    """The operator's weights: a directory of the server's machine or URL of an object store, what they are called, and
+    whether they are the model's own."""
 
     weights: str | None = None
     name: str | None = None
     own: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Whom to tell: lines, and bytes of a file so far and in all."""
-
-    line: Callable[[str], None]
-    bytes: Callable[[str, int, int], None]
 
 
 class Installer:
@@ -72,6 +67,7 @@ class Installer:
         self._owner = settings.account
         self.catalogue = Catalogue(Path(settings.catalogue) if settings.catalogue else default_catalogue())
         self._hub = Hub(self._root, settings.hub, settings.hub_token)
+        self._stores = Stores(self._root)
         self._builder = builder
         self._accounts = accounts
         self._members = members
@@ -111,6 +107,13 @@ class Installer:
         await self._installed.remove(model)
         await self._remove_weights(installed.weights)
 
+    async def sweep(self) -> None:
+        """Remove weights that were loaded from a store before it had others. Call it before the first launch."""
+        for each in await self._installed.list():
+            if each.source is not None and each.weights is not None:
+                for old in self._stores.superseded(each.source, each.weights):
+                    await self._remove_weights(str(old))
+
     async def _ensure_owner(self, owner: str) -> None:
         """An account of the model's owner: an organization that the operator owns."""
         known = await self._accounts.get(owner)
@@ -125,14 +128,16 @@ class Installer:
     ) -> Installed:
         """Where its weights are: as the operator says, as before, in a package, from the hub; in this order."""
         plain = Installed(model=entry.full_name, installed_at=rfc3339(self._now()))
+        if choice.weights is None and before is not None and before.source is not None:
+            choice = Choice(before.source, before.weights_name, before.own)
         if choice.weights is not None:
-            return await _given(entry, choice, choice.weights, plain, told)
+            return await self._chosen(entry, choice, choice.weights, plain, told)
         if before is not None and before.weights is not None and not self._downloaded(before.weights):
             told.line(f"Weights: {before.weights}, as before")
             return before
         weights = entry.about.weights
         if weights is None:
-            return plain
+            return _packaged(entry, plain, told)
         if not weights.wanted:
             told.line(
                 f"It comes without weights. Give it some: mainspring catalog add {entry.full_name} --weights DIR"
@@ -143,6 +148,19 @@ class Installer:
         told.line(f"Weights: {wanted.repository} at {wanted.revision[:12]}")
         directory = await self._hub.fetch(wanted, told.bytes)
         return _with(plain, directory, f"{wanted.repository}@{wanted.revision[:12]}", own=True)
+
+    async def _chosen(
+        self, entry: Entry, choice: Choice, given: str, plain: Installed, told: Progress
+    ) -> Installed:
+        """The operator's weights: where they lie, or brought from their store."""
+        if "://" not in given:
+            return await _given(entry, choice, Path(given), plain, told)
+        if given.startswith("file://"):
+            return await _given(entry, choice, _local(given), plain, told)
+        place = parse_place(given)
+        directory = await self._stores.fetch(place, told)
+        installed = await _given(entry, choice, directory, plain, told, called=place.called, at=place.url)
+        return replace(installed, source=place.url)
 
     def _downloaded(self, directory: str) -> bool:
         return Path(directory).parent == self._root
@@ -156,8 +174,8 @@ class Installer:
             )
 
     async def _build(self, entry: Entry, installed: Installed, told: Progress) -> tuple[Version, bool]:
-        # Other weights take other memory than the entry says.
-        about, own = entry.about, installed.own
+        # Other weights take other memory than the entry says; it says what those of its packages take.
+        about, own = entry.about, installed.own or installed.weights is None
         wishes: dict[str, Any] = {
             "description": about.description,
             "hardware": about.hardware,
@@ -185,20 +203,49 @@ class Installer:
             await asyncio.to_thread(shutil.rmtree, directory, True)
 
 
-async def _given(entry: Entry, choice: Choice, given: str, plain: Installed, told: Progress) -> Installed:
-    """The operator's directory. What its weights are called is shown, unless they are the model's own."""
-    directory = Path(given)
+def _packaged(entry: Entry, plain: Installed, told: Progress) -> Installed:
+    """The weights of its packages, by their name where that is not what the model's name promises."""
+    name = entry.about.packaged_weights
+    if name is None:
+        return plain
+    told.line(f"Weights: {name}, from its packages: not {entry.full_name}'s own")
+    return replace(plain, weights_name=name, own=False)
+
+
+async def _given(
+    entry: Entry,
+    choice: Choice,
+    directory: Path,
+    plain: Installed,
+    told: Progress,
+    *,
+    called: str | None = None,
+    at: str | None = None,
+) -> Installed:
+    """The operator's directory. What its weights are called is shown, unless they are the model's own.
+
+    called, at: their name and place, when the directory is a copy.
+    """
+    at = at or str(directory)
     if not directory.is_absolute() or not await asyncio.to_thread(directory.is_dir):
-        raise InstallError(f"{given} is no directory of the server's machine.")
+        raise InstallError(f"{directory} is no directory of the server's machine.")
     weights = entry.about.weights
     if weights is not None and (missing := weights.missing(directory)):
-        told.line(f"{given} lacks {', '.join(missing)}; the model says at setup whether it can do without.")
+        told.line(f"{at} lacks {', '.join(missing)}; the model says at setup whether it can do without.")
     own = choice.own or (
         choice.name is None and weights is not None and await asyncio.to_thread(_same, weights, directory)
     )
-    name = choice.name or (f"{weights.hub}" if own and weights and weights.hub else directory.name)
-    told.line(f"Weights: {given}" if own else f"Weights: {given}, called {name}: not {entry.full_name}'s own")
+    name = choice.name or (weights.hub if own and weights and weights.hub else called or directory.name)
+    told.line(f"Weights: {at}" if own else f"Weights: {at}, called {name}: not {entry.full_name}'s own")
     return _with(plain, directory, name, own=own)
+
+
+def _local(url: str) -> Path:
+    """The directory that a file: URL names."""
+    parts = urlsplit(url)
+    if parts.netloc not in ("", "localhost"):
+        raise InstallError(f"{url} names another machine. Say file:///directory.")
+    return Path(unquote(parts.path))
 
 
 def _with(plain: Installed, directory: Path, name: str, *, own: bool) -> Installed:

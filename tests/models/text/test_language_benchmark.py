@@ -1,18 +1,14 @@
-"""The figures of the language package, by their small way: one command, from the push to the table."""
+"""The figures of the language package, by their small way."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
-import sys
 from pathlib import Path
 
 import pytest
 
 from benchmarks.gpu.shapes import EIGHT_BILLION, TINY, write_shape
-
-ROOT = Path(__file__).parents[3]
+from tests.models.measured import measured
 
 
 def test_the_large_shape_has_eight_billion_parameters(tmp_path: Path) -> None:
@@ -29,12 +25,7 @@ def test_the_large_shape_has_eight_billion_parameters(tmp_path: Path) -> None:
 @pytest.mark.models
 @pytest.mark.timeout(900)
 async def test_the_small_way(tmp_path: Path) -> None:
-    kept = os.environ.get("MAINSPRING_TEST_ENVIRONMENTS")
-    environ = os.environ | {"PYTHONPATH": f"{ROOT / 'src'}"} | ({"UV_CACHE_DIR": f"{kept}/cache"} if kept else {})
-    command = ["-m", "benchmarks.gpu.language", "--cpu", "--tiny", "--rounds", "1", "--json", str(tmp_path / "f")]
-    run = await asyncio.create_subprocess_exec(sys.executable, *command, cwd=ROOT, env=environ)
-    assert await run.wait() == 0
-    figures = {each["name"]: each for each in json.loads((tmp_path / "f").read_text())["figures"]}
+    figures = await measured("benchmarks.gpu.language", tmp_path / "figures")
     for requests in (1, 8, 32):
         tokens = figures[f"tokens, {requests} at once"]
         assert tokens["measured"]["median"] > 0

@@ -36,5 +36,10 @@ def fill_in(system: str, user: str, template: str | None) -> Prompt:
     return Prompt(system, user, f"{_system(before, system)}{user}{_system(after, system)}")
 
 
+def own_template(asked: str | None, default: str | None, *, foreign: bool) -> str | None:
+    """The template to use. With foreign weights, not those of the model's name, its default is none of theirs."""
+    return None if foreign and asked == default else asked
+
+
 def _system(part: str, system: str) -> str:
     return part.replace("{system_prompt}", system)

@@ -28,6 +28,11 @@ def find_weights(config: Config) -> Path:
     )
 
 
+def foreign() -> bool:
+    """Whether other weights than the model's own run."""
+    return bool(os.environ.get(NAME))
+
+
 def whose(config: Config) -> str:
     """A line for the log."""
     name = os.environ.get(NAME)

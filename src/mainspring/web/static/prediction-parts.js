@@ -16,11 +16,14 @@ function costs({ cost }) {
 
 // kept: whether its data stays although its time may pass.
 export function facts(one, kept = false) {
-  const version = make("a", { href: versionPage(one) }, make("code", { title: one.ran?.version ?? one.version }, one.version.slice(0, 12)));
+  const actual = one.ran?.version ?? one.version;
+  const version = make("a", { href: versionPage(one) }, make("code", { title: actual }, actual.slice(0, 12)));
   const started = one.timeline?.started_at ?? one.started_at;
   const { predict_time: ran, total_time: total } = one.metrics ?? {};
   const figure = (ms) => make("span", { class: "figure" }, span(ms));
-  const rows = [["Model", make("a", { href: `/${one.model}` }, one.model)], ["Version", version], one.deployment && ["Deployment", make("a", { href: `/deployments/${one.deployment}` }, one.deployment)],
+  const rows = [["Model", make("a", { href: `/${one.model}` }, one.model)], ["Version", version],
+    actual !== one.version && ["Asked as", make("span", {}, make("code", { title: one.version }, one.version.length === 64 ? one.version.slice(0, 12) : one.version), " ", make("span", { class: "chip" }, "alias"))],
+    one.ran?.weights && ["Weights", one.ran.weights], one.deployment && ["Deployment", make("a", { href: `/deployments/${one.deployment}` }, one.deployment)],
     one.source && ["Source", one.source === "web" ? "web" : "API"], one.hardware && ["Hardware", make("code", {}, one.hardware)], ["Created", when(one.created_at)],
     started && ["Queued", figure(Date.parse(started) - Date.parse(one.created_at))], ran !== undefined && ["Ran", figure(ran * 1000)], total !== undefined && ["Total", figure(total * 1000)],
     one.cost && ["Cost", costs(one)], one.completed_at && ["Completed", when(one.completed_at)], one.deadline && ["Deadline", when(one.deadline)],
