@@ -60,7 +60,7 @@ def _wide(chromium: Browser, server: Server, theme: str) -> None:
 def _operator(page: Page, server: Server, theme: str) -> None:
     for text in ("you", "again", "and again"):
         server.cli("run", "mainspring/hello-world", "-i", f"text={text}")
-    for name in ("predictions", "fleet", "files", "tokens", "webhooks", "settings"):
+    for name in ("predictions", "fleet", "files", "usage", "tokens", "webhooks", "settings"):
         page.goto(f"/{name}")
         page.locator("[data-asking]:visible").wait_for(state="detached")
         _keep(page, name, theme)
@@ -122,7 +122,7 @@ def _phone(chromium: Browser, server: Server, theme: str) -> None:
     _keep(page, "explore-phone", theme)
     page.goto("/mainspring/every-widget")
     _keep(page, "playground-phone", theme)
-    for name in ("predictions", "fleet"):
+    for name in ("predictions", "fleet", "usage"):
         page.goto(f"/{name}")
         page.locator("[data-asking]:visible").wait_for(state="detached")
         _keep(page, f"{name}-phone", theme)

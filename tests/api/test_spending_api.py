@@ -39,15 +39,19 @@ async def create(client: httpx.AsyncClient, **more: Any) -> httpx.Response:
     return await client.post("/models/ada/hello/predictions", json={"input": {}}, **more)
 
 
-async def run(house: House, seconds: float, metrics: str | None = None) -> None:
-    """Run everything that waits, for so long."""
+async def run(
+    house: House, seconds: float, metrics: str | None = None, payer: str | None = None, setup: float = 0
+) -> None:
+    """Run everything that waits, for so long, on a new instance."""
     ctx, now = house.context, rfc3339(house.clock[0])
     queue = f"ada/hello:{'a' * 64}"
     given = {"queue": queue, "model": "ada/hello", "version": "a" * 64, "state": "booting", "devices": ()}
     instance = Instance(
-        id=new_id(house.clock[0]), **given, memory=1, slots=100, created_at=now, last_used_at=now
+        id=new_id(house.clock[0]), **given, memory=1, slots=100, created_at=now, last_used_at=now, payer=payer
     )
     await ctx.instances.add(instance)
+    house.pass_time(setup)
+    now = rfc3339(house.clock[0])
     await ctx.instances.ready(instance.id, "", now)
     claimed = await ctx.predictions.claim(queue, instance.id, 10_000, now)
     house.pass_time(seconds)
@@ -76,6 +80,7 @@ async def test_a_hard_limit_refuses_the_next_prediction_in_words_that_help(house
     for part in (
         "spending limit",
         "account ada",
+        "https://mainspring.test/usage",
         "$0.05 spent",
         "2026-06-01T00:00:00",
         "limit set --monthly",
@@ -138,7 +143,12 @@ async def test_who_may_set_limits(house: House) -> None:
         assert (await bob.get("/limits", params={"account": "ada"})).status_code == 403
         assert (await operator.put("/limits", json={"monthly": "0", "account": "bob"})).status_code == 200
         assert (await create(bob)).status_code == 402
+        refused = await create(bob)
+        assert "The operator of this platform set it" in refused.json()["detail"]
         assert (await bob.put("/limits", json={"monthly": "9"})).status_code == 403, "the operator set it"
+        own = (await bob.put("/limits", json={"daily": "1"})).json()["results"]
+        assert [(one["period"], one["by_operator"]) for one in own] == [("month", True), ("day", False)]
+        assert (await bob.put("/limits", json={"daily": None})).json()["results"] == own[:1]
         assert (await bob.request("DELETE", "/limits")).status_code == 403
         assert (await operator.put("/limits", json={"monthly": "9", "account": "nobody"})).status_code == 404
         assert (await operator.put("/limits", json={})).status_code == 400
@@ -160,16 +170,22 @@ async def test_usage_is_told_by_key_and_as_csv(house: House) -> None:
     async with house.client() as ada, house.client("bob") as bob:
         made = (await create(ada)).json()
         await create(bob)
-        await run(house, 1.5, '{"output_token_count": 7}')
+        await run(house, 1.5, '{"output_token_count": 7, "image_count": 2}')
         told = (await ada.get("/usage", params={"by": "model", "since": "2026-05-01"})).json()
         (only,) = told["results"]
         assert (only["key"], only["runs"], only["active_time"]) == ("ada/hello", 1, 1.5)
-        assert (only["amount"], only["list_amount"], only["output_tokens"]) == ("0.015", "0.00015", 7)
+        assert (only["amount"], only["list_amount"]) == ("0.015", "0.00015")
+        assert (only["input_tokens"], only["output_tokens"], only["images"]) == (0, 7, 2)
         assert told["total"] == only | {"key": "total"}
+        assert told["unfinished"] == {"starting": 0, "processing": 0}
+        await create(ada)
+        assert (await ada.get("/usage")).json()["unfinished"] == {"starting": 1, "processing": 0}
         for by in ("day", "token", "deployment", "hardware"):
             (one,) = (await ada.get("/usage", params={"by": by})).json()["results"]
             assert one["amount"] == "0.015"
-        text = (await ada.get("/usage", headers={"Accept": "text/csv"})).text
+        sent = await ada.get("/usage", headers={"Accept": "text/csv"})
+        assert sent.headers["content-disposition"] == 'attachment; filename="usage-by-day-2026-05-01.csv"'
+        text = sent.text
         (line,) = csv.DictReader(io.StringIO(text))
         assert (line["day"], line["runs"], line["amount"]) == ("2026-05-01", "1", "0.015")
         assert (
@@ -197,12 +213,32 @@ async def test_estimates_come_from_the_models_own_runs(house: House) -> None:
             await run(house, seconds)
         house.context.usage._recent.forget()
         told = (await ada.get("/models/ada/hello")).json()["estimate"]
-        assert told == {"p50_s": 2.0, "p95_s": 30.0, "cost_p50": "0.02", "cost_p95": "0.30"}
+        assert told == {
+            "p50_s": 2.0,
+            "p95_s": 30.0,
+            "cost_p50": "0.02",
+            "cost_p95": "0.30",
+            "at_replicate": "0.0002",
+        }
         made = (await create(ada)).json()
         stored = await house.context.predictions.get(made["id"])
         assert stored is not None
         assert (stored.price, stored.reserved) == (10_000_000, 300_000)
         assert stored.token is not None
+
+
+async def test_estimates_of_dedicated_instances_have_their_setup(house: House) -> None:
+    async with house.client() as ada:
+        await ada.patch("/models/ada/hello", json={"visibility": "private"})
+        await create(ada)
+        await run(house, 2, payer="ada", setup=3)
+        house.context.usage._recent.forget()
+        told = (await ada.get("/models/ada/hello")).json()["estimate"]
+        assert (told["p50_s"], told["cost_p50"], told["at_replicate"]) == (2.0, "0.05", "0.0005")
+        made = (await create(ada)).json()
+        stored = await house.context.predictions.get(made["id"])
+        assert stored is not None
+        assert stored.reserved == 50_000
 
 
 async def test_what_is_free_is_never_refused(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from mainspring.records.metering import micros_sql
 from tests.e2e.projects import write_project
 from tests.e2e.server import TOKEN, Server
 
@@ -75,7 +76,11 @@ def wait_until_none_runs(data: Path, limit_s: float = 5) -> None:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    running = Server(tmp_path / "data", max_attempts=99, grace_s=20, cancel_grace_s=1).start()
+    prices = tmp_path / "mainspring.toml"
+    prices.write_text("[hardware.cpu]\nprice_per_second = 0.01\n")
+    running = Server(tmp_path / "data", max_attempts=99, grace_s=20, cancel_grace_s=1)
+    running.arguments = ("--config", str(prices))
+    running.start()
     running.push(write_project("slow", tmp_path / "projects"), "mainspring/slow")
     yield running
     running.stop()
@@ -83,6 +88,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 def test_whatever_was_accepted_ends_once_though_the_server_is_killed_again_and_again(server: Server) -> None:
     accepted: dict[str, str] = {}
+    call(server, "PATCH", "/v1/models/mainspring/slow", {"visibility": "private"})
 
     def create_until_it_dies(round_number: int) -> None:
         for number in range(200):
@@ -106,6 +112,29 @@ def test_whatever_was_accepted_ends_once_though_the_server_is_killed_again_and_a
     assert {p: o["output"] for p, o in outputs.items()} == {p: f"slept {n}" for p, n in accepted.items()}
     again = {p: call(server, "GET", f"/v1/predictions/{p}") for p in list(accepted)[:20]}
     assert all(again[p]["completed_at"] == outputs[p]["completed_at"] for p in again)
+    accounts_add_up(server)
+
+
+def accounts_add_up(server: Server) -> None:
+    """A row of usage for each end, all time of each instance in rows, and their sum as what is spent."""
+    with sqlite3.connect(server.data / "ledger.sqlite") as ledger:
+        ended = ledger.execute(
+            "SELECT id FROM predictions WHERE completed_at IS NOT NULL ORDER BY id"
+        ).fetchall()
+        used = ledger.execute("SELECT id FROM usage WHERE kind = 'prediction' ORDER BY id").fetchall()
+        instances = ledger.execute(
+            f"""SELECT i.settled_us - {micros_sql("i.created_at")}, i.owed_us + (
+                SELECT coalesce(sum(setup_us + idle_us + active_us + lost_us), 0) FROM usage WHERE instance_id = i.id)
+            FROM instances i WHERE payer IS NOT NULL"""
+        ).fetchall()
+        amounts = ledger.execute("SELECT sum(amount) FROM usage").fetchone()
+        spent = ledger.execute("SELECT sum(amount) FROM spent WHERE scope = 'account'").fetchone()
+    ledger.close()
+    assert used == ended
+    assert len(instances) > 3
+    assert [there for there, _ in instances] == [told for _, told in instances]
+    assert amounts == spent
+    assert amounts[0] > 0
 
 
 def test_a_request_with_a_key_makes_one_though_the_server_is_killed_while_it_is_sent(server: Server) -> None:

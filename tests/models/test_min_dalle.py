@@ -27,6 +27,7 @@ async def test_it_shows_how_the_images_come_about(serve: Serve, make: Make) -> N
             times.append(time.monotonic())
         if event == "completed":
             assert data["status"] == "succeeded", data
+            assert data["metrics"]["image_count"] == SMALL["grid_size"] ** 2
     assert len(chunks) == 8
     assert len(set(chunks)) == 8
     assert times[4] - times[0] > 0.1, "the images came all at once"

@@ -49,6 +49,7 @@ async def test_a_prompt_says_the_colours(serve: Serve) -> None:
     assert "100%" in drawn["logs"]
     assert "Using seed: 7" in drawn["logs"]
     assert drawn["metrics"]["total_inference_steps"] == 30
+    assert drawn["metrics"]["image_count"] == 4
     images = [content(each, "image/png") for each in drawn["output"]]
     assert [size(each) for each in images] == [(64, 64)] * 4
     assert len(set(images)) == 4

@@ -26,6 +26,7 @@ async def test_style_transfer_paints(serve: Serve) -> None:
         return content(await model.output(**example(NAME) | given), "image/png")
 
     plain = await paint()
+    assert (await model.predict(**example(NAME)))["metrics"]["image_count"] == 1
     assert size(plain) == size(drawing)
     assert await paint() == plain
     own = {"style_image": data_uri(png(128, 128, waves), "waves.png")}

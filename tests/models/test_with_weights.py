@@ -151,8 +151,9 @@ async def test_real_esrgan_scales_the_drawing(serve: Serve) -> None:
     model = await serve("mainspring/real-esrgan")
     given = example("mainspring/real-esrgan")
     width, height = size((MODELS / "mainspring/real-esrgan" / "drawing.png").read_bytes())
-    large = content(await model.output(**given), "image/png")
-    assert size(large) == (4 * width, 4 * height)
+    drawn = await model.predict(**given)
+    assert drawn["metrics"]["image_count"] == 1
+    assert size(content(drawn["output"], "image/png")) == (4 * width, 4 * height)
     assert size(content(await model.output(**given, scale=2.5), "image/png")) == (
         width * 5 // 2,
         height * 5 // 2,

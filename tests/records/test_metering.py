@@ -25,7 +25,8 @@ from mainspring.records.metering import Metering
 from mainspring.records.predictions import Predictions
 
 BEGAN = datetime(2026, 1, 31, 23, 59, 50, 999_999, tzinfo=UTC)
-PRICE, LIST_PRICE = 1_525_000, 12_200_000
+# So dear that a few microseconds cost something, and no two spans the same.
+PRICE, LIST_PRICE = 1_234_567_891, 98_765_432_109
 LINES = {"me/private:v": "me", "me/public:v": None}
 
 
@@ -185,6 +186,13 @@ class Ledger(RuleBasedStateMachine):
             self._do(self.instances.end(row["id"], "gone", "", self.now), kill)
             self._do(self.predictions.lose_instance(row["id"], 1 + which % 2, "lost", self.now), kill)
 
+    @rule(queue=queues, kill=kills)
+    def a_boot_fails(self, queue: str, kill: int | None) -> None:
+        self.an_instance_boots(queue, 1, None)
+        self.clock += timedelta(microseconds=17)
+        row = self.live("booting")[-1]
+        self._do(self.instances.end(row["id"], "setup failed", "", self.now, "setup failed"), kill)
+
     @rule(which=picks, kill=kills)
     def a_run_outlives_its_instance(self, which: int, kill: int | None) -> None:
         self._make_some_run(which)
@@ -297,7 +305,12 @@ class Ledger(RuleBasedStateMachine):
         await self.database.close()
         await self._open()
         for row in await self.instances.live():
+            settled = self._settled_us(row.id)
             await self.instances.end(row.id, "died", "", self.now, of_use_until=row.last_used_at)
+            if row.payer is not None:
+                assert self._settled_us(row.id) == max(settled, micros(row.last_used_at)), (
+                    "paid until the start"
+                )
         for instance in await self.predictions.running():
             await self.predictions.lose_instance(instance, 2, "lost", self.now)
 
@@ -315,6 +328,10 @@ class Ledger(RuleBasedStateMachine):
             for key, (began_us, ended) in seen.runs.items():
                 if ended is None and key not in going:
                     seen.runs[key] = (began_us, now)
+
+    def _settled_us(self, instance: str) -> int:
+        (row,) = (row for row in self.query("SELECT * FROM instances") if row["id"] == instance)
+        return int(row["settled_us"])
 
     def query(self, sql: str) -> list[Any]:
         return self.database._here.execute(sql).fetchall()

@@ -47,6 +47,10 @@ async def test_a_training_makes_a_version_whose_setup_gets_what_was_learned(
     ended = await until(house, made, "succeeded", "failed")
     assert (ended["status"], ended["logs"], ended["error"]) == ("succeeded", "epoch 1\n", None)
     assert school.given == {"epochs": 2}
+    used = await house.platform.ledger.usage.of_run(made["id"])
+    assert used is not None
+    assert (used.kind, used.status, used.setup_us) == ("training", "succeeded", 0)
+    assert used.active_us > 0
     path, _, version_id = ended["output"]["version"].partition(":")
     assert path == "me/tuned"
     assert len(version_id) == 64

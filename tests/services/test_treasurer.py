@@ -172,7 +172,21 @@ async def test_what_runs_goes_on_beyond_the_limit_unless_it_is_to_be_stopped(til
         await treasurer.close()
 
 
-async def test_an_instance_that_idles_for_long_is_paid_for_by_the_hour(till: Till) -> None:
+async def test_what_runs_beyond_its_estimate_counts_with_what_it_costs_so_far(till: Till) -> None:
+    await till.limit(hard=30_000)
+    running = await till.begin()
+    strict = till.treasurer(stops=True)
+    till.moment += timedelta(seconds=2)
+    assert await strict.run_once() == 0
+    (standing,) = await till.spending.every(till.moment)
+    assert (standing.running, standing.reached) == (20_000, False), "2 s at a cent, though 100 were reserved"
+    till.moment += timedelta(seconds=1)
+    assert await strict.run_once() == 1, "it would reach the limit if it ended now"
+    assert await till.predictions.canceling() == [running.id]
+    await strict.close()
+
+
+async def test_an_instance_that_idles_for_long_is_paid_for_before_it_ends(till: Till) -> None:
     treasurer = till.treasurer()
     till.moment += timedelta(hours=2)
     await treasurer.run_once()
@@ -184,7 +198,7 @@ async def test_an_instance_that_idles_for_long_is_paid_for_by_the_hour(till: Til
     await till.run(1)
     await till.instances.end("one", "gone", "", till.now)
     (told,) = await till.usage.sums(
-        "acme", None, till.moment - timedelta(days=1), till.moment + timedelta(days=1)
+        "acme", "model", till.moment - timedelta(days=1), till.moment + timedelta(days=1)
     )
     assert (told.runs, told.idle_us, told.active_us) == (1, 7_200_000_000, 1_000_000)
     await treasurer.close()

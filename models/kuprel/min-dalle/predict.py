@@ -93,3 +93,4 @@ class Runner(BaseRunner):
             image.save(path)
             print(f"{number} of {last}")
             yield Path(path)
+        self.record_metric("image_count", grid_size * grid_size)

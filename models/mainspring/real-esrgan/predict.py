@@ -98,4 +98,5 @@ class Runner(BaseRunner):
             large = large.resize(size, Image.Resampling.LANCZOS)
         output = LocalPath(self.folder.name, "out.png")
         large.save(output)
+        self.record_metric("image_count", 1)
         return Path(output)

@@ -33,4 +33,5 @@ class Runner(BaseRunner):
             painted = self.painter.stylize_with(str(image), str(style_image), **common)
         output = LocalPath(self.folder.name, "out.png")
         painted.save(output)
+        self.record_metric("image_count", 1)
         return Path(output)

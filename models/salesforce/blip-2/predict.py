@@ -67,4 +67,6 @@ class Runner(BaseRunner):
         written = self.model.generate(**given, **how, max_new_tokens=LONGEST)
         if self.model.config.use_decoder_only_language_model:
             written = written[:, given["input_ids"].shape[1] :]  # such a model repeats what it was asked
+        self.record_metric("input_token_count", given["input_ids"].shape[1])
+        self.record_metric("output_token_count", written.shape[1])
         return self.processor.batch_decode(written, skip_special_tokens=True)[0].strip()

@@ -172,6 +172,7 @@ class Runner(BaseRunner):
             raise ValueError("NSFW content detected. Try running it again, or try a different prompt.")
         self.record_metric("total_inference_steps", self.steps)
         self.record_metric("num_outputs", len(images))
+        self.record_metric("image_count", len(paths))
         self.record_metric("width", images[0].width)
         self.record_metric("height", images[0].height)
         return paths

@@ -11,7 +11,7 @@ from msgspec import UNSET, Meta, UnsetType
 from starlette.requests import Request
 
 from mainspring.api.catalog import WeightsReply, whose
-from mainspring.api.context import context
+from mainspring.api.context import Context, context
 from mainspring.api.resources import ResourcesReply, render_resources
 from mainspring.api.wire import base_url
 from mainspring.core.durations import tell_retention
@@ -45,15 +45,18 @@ class ScalingReply(msgspec.Struct):
 
 
 class EstimateReply(msgspec.Struct):
-    """How long runs took lately, in seconds, and what that costs at the model's hardware; ours.
+    """How long runs took lately, in seconds, and what they pay for at the model's hardware; ours.
 
-    p50: the median; p95: what 95 of 100 runs did not exceed.
+    p50: the median; p95: what 95 of 100 runs did not exceed. Runs of private models pay for setup too.
     """
 
     p50_s: float
     p95_s: float
     cost_p50: Annotated[str, Meta(description="US dollars.", examples=["0.0015"])]
     cost_p95: Annotated[str, Meta(examples=["0.0042"])]
+    at_replicate: Annotated[
+        str | UnsetType, Meta(description="What p50 costs at Replicate's list prices, with `compare_prices`.")
+    ] = UNSET
 
 
 class ModelReply(msgspec.Struct):
@@ -122,15 +125,23 @@ async def render_model(request: Request, model: Model) -> ModelReply:
     )
 
 
-async def estimate_of(request: Request, model: Model) -> EstimateReply | None:
+async def estimate_of(ctx: Context, model: Model) -> EstimateReply | None:
     """What a run of the model takes and costs; None before it ran."""
-    ctx = context(request)
     lately, hardware = await ctx.usage.estimate(model.full_name), ctx.settings.hardware.get(model.hardware)
     if not lately.samples:
         return None
-    price = nano_dollars(hardware.price_per_second) if hardware else 0
-    median, most = (tell_dollars(amount(us, price)) for us in (lately.p50_us, lately.p95_us))
-    return EstimateReply(lately.p50_us / MICRO, lately.p95_us / MICRO, median, most)
+    price, list_price = (
+        (nano_dollars(hardware.price_per_second), nano_dollars(hardware.list_price)) if hardware else (0, 0)
+    )
+    return EstimateReply(
+        p50_s=lately.p50_us / MICRO,
+        p95_s=lately.p95_us / MICRO,
+        cost_p50=tell_dollars(amount(lately.paid_p50_us, price)),
+        cost_p95=tell_dollars(amount(lately.paid_p95_us, price)),
+        at_replicate=tell_dollars(amount(lately.paid_p50_us, list_price))
+        if ctx.settings.compare_prices
+        else UNSET,
+    )
 
 
 def _cover(example: PredictionReply | None) -> str | None:

@@ -175,7 +175,7 @@ async def update(request: Request) -> Response:
 async def _told(request: Request, model: Model) -> ModelReply:
     """One model, with what a run of it is likely to take."""
     told = await render_model(request, model)
-    told.estimate = await estimate_of(request, model)
+    told.estimate = await estimate_of(context(request), model)
     return told
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -58,6 +59,7 @@ class LimitReply(msgspec.Struct):
     token: Annotated[
         str | None, Meta(description="Id of the token that it is for; null for the whole account.")
     ]
+    by_operator: Annotated[bool, Meta(description="Whether the operator set it: nobody else can change it.")]
     hard: Dollars | None
     soft: Dollars | None
     webhook: str | None
@@ -110,9 +112,9 @@ async def priced(ctx: Context, prediction: Prediction) -> Prediction:
 
 
 async def _run_us(ctx: Context, prediction: Prediction) -> int:
-    lately = await ctx.usage.estimate(prediction.model)
+    lately = await ctx.usage.estimate(prediction.model, prediction.deployment)
     known = lately.samples and prediction.kind == "prediction"
-    return lately.p95_us if known else int(ctx.settings.estimate_s * 1_000_000)
+    return lately.paid_p95_us if known else int(ctx.settings.estimate_s * 1_000_000)
 
 
 def admission(ctx: Context, prediction: Prediction) -> tuple[Statement, ...]:
@@ -127,20 +129,28 @@ async def refuse_spending(ctx: Context, prediction: Prediction) -> None:
     now = ctx.now()
     for standing in await ctx.spending.of_caller(prediction.account, prediction.token, now):
         if standing.reached:
-            raise _reached(standing, now)
+            raise _reached(ctx, standing, now, prediction.base_url or "")
 
 
-def _reached(standing: Standing, now: datetime) -> SpendLimitReached:
+def _reached(ctx: Context, standing: Standing, now: datetime, base: str) -> SpendLimitReached:
     limit, often = standing.limit, PERIODS[standing.limit.period]
-    whose = f"your account {limit.holder}" if limit.scope == "account" else f"this token ({limit.holder})"
+    whose = f"the account {limit.holder}" if limit.scope == "account" else f"this token ({limit.holder})"
     running = f" and {_usd(standing.running)} reserved for what is unfinished" if standing.running else ""
-    option = "" if limit.scope == "account" else f" --token {limit.holder}"
     return SpendLimitReached(
         f"The {often} spending limit of {whose} is reached: {_usd(standing.spent)} spent{running}, of"
         f" {_usd(limit.hard or 0)}. It resets at {rfc3339(resets(limit.period, now))}."
-        f" To raise it: mainspring limit set --{often} AMOUNT{option}, or PUT /v1/limits.",
+        f" {_how_to_raise(ctx, standing, base)}",
         title=f"{often.capitalize()} spend limit reached",
     )
+
+
+def _how_to_raise(ctx: Context, standing: Standing, base: str) -> str:
+    limit = standing.limit
+    if standing.imposed(ctx.settings.account):
+        return "The operator of this platform set it, and can raise it."
+    option = "" if limit.scope == "account" else f" --token {limit.holder}"
+    command = f"mainspring limit set --{PERIODS[limit.period]} AMOUNT{option}"
+    return f"To raise it: {base}/usage, or {command}, or PUT /v1/limits."
 
 
 def _usd(micro: int) -> str:
@@ -158,7 +168,7 @@ async def list_limits(request: Request) -> Response:
 async def limits_of(ctx: Context, account: str) -> list[LimitReply]:
     """The limits of an account and its tokens, with where they stand."""
     now = ctx.now()
-    return [_render(standing, now) for standing in await ctx.spending.of_account(account, now)]
+    return [_render(ctx, standing, now) for standing in await ctx.spending.of_account(account, now)]
 
 
 async def set_limits(request: Request) -> Response:
@@ -166,10 +176,7 @@ async def set_limits(request: Request) -> Response:
     caller, ctx = await authenticate(request), context(request)
     body = decode(await read_body(request, _MOST_BYTES), LimitBody)
     whose, scope, holder = await _holder(request, caller, body.account, body.token)
-    now = ctx.now()
-    before = {
-        s.limit.period: s.limit for s in await ctx.spending.of_account(whose, now) if s.limit.holder == holder
-    }
+    now, before = ctx.now(), await _before(ctx, whose, holder)
     asked = {"month": (body.monthly, body.monthly_soft), "day": (body.daily, body.daily_soft)}
     limits = []
     for period, (hard, soft) in asked.items():
@@ -183,7 +190,8 @@ async def set_limits(request: Request) -> Response:
         limits.append(replace(limit, webhook=_webhook(ctx, body, base.webhook), set_at=rfc3339(now)))
     if not limits:
         raise InvalidRequest("Say a limit: monthly, daily, monthly_soft or daily_soft.")
-    await ctx.spending.set(*(limit for limit in limits))
+    _refuse_the_operators(ctx, caller, (before[one.period] for one in limits if one.period in before))
+    await ctx.spending.set(*limits)
     return reply(LimitsReply(await limits_of(ctx, whose)))
 
 
@@ -191,8 +199,10 @@ async def remove_limits(request: Request) -> Response:
     """DELETE /limits?account&token&period."""
     caller, ctx = await authenticate(request), context(request)
     asked = query(request, LimitRemoval)
-    _, scope, holder = await _holder(request, caller, asked.account, asked.token)
+    whose, scope, holder = await _holder(request, caller, asked.account, asked.token)
+    before = await _before(ctx, whose, holder)
     periods = [asked.period] if asked.period else list(PERIODS)
+    _refuse_the_operators(ctx, caller, (before[one] for one in periods if one in before))
     if not any([await ctx.spending.remove(scope, holder, period) for period in periods]):
         raise NotFound("There is no such limit.")
     return Response(status_code=204)
@@ -209,14 +219,22 @@ async def _holder(
     if any(s.limit.scope == "token" and s.limit.holder == carried for s in standings):
         raise Forbidden("A token that has a limit of its own can't change limits.")
     if token is None:
-        above = {ctx.settings.account} - {whose}
-        by_operator = any(s.limit.scope == "account" and s.limit.set_by in above for s in standings)
-        if by_operator and not is_operator(ctx, caller):
-            raise Forbidden("The operator of this platform set this limit; ask them to change it.")
         return whose, "account", whose
     if all(one.id != token for one in await ctx.accounts.list_tokens(whose)):
         raise NotFound(f"{whose} has no token {token}.")
     return whose, "token", token
+
+
+async def _before(ctx: Context, account: str, holder: str) -> dict[str, Limit]:
+    """The limits of a holder by period."""
+    standings = await ctx.spending.of_account(account, ctx.now())
+    return {s.limit.period: s.limit for s in standings if s.limit.holder == holder}
+
+
+def _refuse_the_operators(ctx: Context, caller: Caller, limits: Iterable[Limit]) -> None:
+    """What the operator has set for others, only the operator changes."""
+    if not is_operator(ctx, caller) and any(limit.set_by == ctx.settings.account for limit in limits):
+        raise Forbidden("The operator of this platform set this limit; ask them to change it.")
 
 
 def micro_asked(asked: Decimal | UnsetType | None, before: int | None) -> int | None:
@@ -241,7 +259,7 @@ def _webhook(ctx: Context, body: LimitBody, before: str | None) -> str | None:
     return body.webhook or None
 
 
-def _render(standing: Standing, now: datetime) -> LimitReply:
+def _render(ctx: Context, standing: Standing, now: datetime) -> LimitReply:
     limit = standing.limit
     return LimitReply(
         period="day" if limit.period == "day" else "month",
@@ -252,6 +270,7 @@ def _render(standing: Standing, now: datetime) -> LimitReply:
         warning=standing.warned,
         account=standing.account,
         token=limit.holder if limit.scope == "token" else None,
+        by_operator=standing.imposed(ctx.settings.account),
         hard=tell_dollars(limit.hard) if limit.hard is not None else None,
         soft=tell_dollars(limit.soft) if limit.soft is not None else None,
         webhook=limit.webhook,

@@ -23,7 +23,7 @@ from mainspring.core.people import Scope
 from mainspring.core.periods import began
 from mainspring.core.pricing import MICRO, tell_dollars
 from mainspring.core.shapes import Moment, OfAccount
-from mainspring.records.usage import Sum
+from mainspring.records.usage import Sum, total
 
 _By = Literal["day", "model", "token", "deployment", "hardware"]
 _DayOrMoment = Annotated[str, Meta(description="A day (UTC) or a moment.", examples=["2026-01-31"])]
@@ -40,13 +40,14 @@ class UsageQuery(msgspec.Struct):
 
 
 class UsageSum(msgspec.Struct):
-    """What was used under one key. runs: predictions and trainings that ended. Times in seconds.
+    """What was used under one key. runs: predictions and trainings that ended; failed: of these. Times in seconds.
 
     lost: time at work that came to nothing, as when an instance died; nobody pays for it.
     """
 
     key: Annotated[str, Meta(description="A day, a model, a token's id, …; empty for none.")]
     runs: int
+    failed: int
     setup_time: float
     idle_time: float
     active_time: float
@@ -58,8 +59,15 @@ class UsageSum(msgspec.Struct):
     images: int
 
 
+class UnfinishedReply(msgspec.Struct):
+    """How many predictions and trainings wait, and how many run, at this moment."""
+
+    starting: int
+    processing: int
+
+
 class UsageReply(msgspec.Struct):
-    """What an account used in a span of time, in all and by key, and its spending limits."""
+    """What an account used in a span of time, in all and by key; its spending limits; what has not ended yet."""
 
     account: str
     by: _By
@@ -69,6 +77,7 @@ class UsageReply(msgspec.Struct):
     total: UsageSum
     results: list[UsageSum]
     limits: list[LimitReply]
+    unfinished: UnfinishedReply
 
 
 async def get(request: Request) -> Response:
@@ -79,11 +88,12 @@ async def get(request: Request) -> Response:
     now = ctx.now()
     since = _moment(asked.since, "since") or _moment(began("month", now), "since") or now
     until = _moment(asked.until, "until") or now + timedelta(seconds=1)
-    sums = [_render(one) for one in await ctx.usage.sums(whose, asked.by, since, until)]
+    found = await ctx.usage.sums(whose, asked.by, since, until)
+    sums = [_render(one) for one in found]
     wanted = request.headers.get("accept", "")
     if asked.format == "csv" or (asked.format is None and wanted.startswith("text/csv")):
-        return Response(_csv(asked.by, sums), media_type="text/csv", headers={"Cache-Control": "no-store"})
-    in_all = await ctx.usage.sums(whose, None, since, until)
+        return _as_file(_csv(asked.by, sums), f"usage-by-{asked.by}-{since:%Y-%m-%d}.csv")
+    unfinished = await ctx.usage.unfinished(whose)
     return reply(
         UsageReply(
             account=whose,
@@ -91,9 +101,10 @@ async def get(request: Request) -> Response:
             since=rfc3339(since),
             until=rfc3339(until),
             currency="USD",
-            total=_render(in_all[0]) if in_all else _NOTHING,
+            total=_render(total(found)),
             results=sums,
             limits=await limits_of(ctx, whose),
+            unfinished=UnfinishedReply(unfinished.starting, unfinished.processing),
         )
     )
 
@@ -111,6 +122,7 @@ def _render(one: Sum) -> UsageSum:
     return UsageSum(
         key=one.key,
         runs=one.runs,
+        failed=one.failed,
         setup_time=one.setup_us / MICRO,
         idle_time=one.idle_us / MICRO,
         active_time=one.active_us / MICRO,
@@ -123,7 +135,9 @@ def _render(one: Sum) -> UsageSum:
     )
 
 
-_NOTHING = UsageSum("total", 0, 0.0, 0.0, 0.0, 0.0, "0.00", "0.00", 0, 0, 0)
+def _as_file(text: str, name: str) -> Response:
+    headers = {"Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(text, media_type="text/csv", headers=headers)
 
 
 def _csv(by: str, sums: list[UsageSum]) -> str:

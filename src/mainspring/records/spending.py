@@ -6,12 +6,15 @@ rows, and a new prediction is compared with them in the transaction that stores 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 
+from mainspring.core.ids import micros, rfc3339
 from mainspring.core.periods import began
 from mainspring.core.prediction import Prediction
+from mainspring.core.pricing import amount, amount_sql
 from mainspring.database import Database, Row, Statement
+from mainspring.records.metering import micros_sql
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +59,25 @@ class Standing:
         """Whether the soft limit is behind."""
         return self.limit.soft is not None and self.spent >= self.limit.soft
 
+    def imposed(self, operator: str) -> bool:
+        """Whether the operator set it for somebody else: only the operator can change it then."""
+        return self.limit.set_by == operator != self.account
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A prediction that costs something. price: nano-dollars for a second; started_at: None while it waits."""
+
+    id: str
+    price: int
+    started_at: str | None
+
+    def cost(self, now: datetime) -> int:
+        """Micro-dollars that it would cost if it ended now, for its own time."""
+        if self.started_at is None:
+            return 0
+        return amount(max(0, micros(rfc3339(now)) - micros(self.started_at)), self.price)
+
 
 _COLUMNS = tuple(f.name for f in fields(Limit))
 _UNFINISHED = "reserved > 0 AND status IN ('starting', 'processing')"
@@ -87,8 +109,12 @@ TOLD = """
         told_hard = CASE WHEN :soft THEN told_hard ELSE :began END
     WHERE scope = :scope AND holder = :holder AND period = :period AND set_at = :set_at"""
 UNFINISHED = """
-    SELECT id FROM predictions WHERE status IN ('starting', 'processing') AND price > 0
+    SELECT id, price, started_at FROM predictions WHERE status IN ('starting', 'processing') AND price > 0
     AND CASE :scope WHEN 'account' THEN account = :holder ELSE token = :holder END"""
+_SO_FAR = amount_sql(f"(:now_us - {micros_sql('started_at')})", "price")
+OUTGROWN = f"""
+    UPDATE predictions SET reserved = {_SO_FAR}
+    WHERE reserved > 0 AND status = 'processing' AND {_SO_FAR} > reserved"""
 
 
 class Spending:
@@ -114,7 +140,7 @@ class Spending:
         return await self._standings(EVERY, _given(now, "", None))
 
     async def set(self, *limits: Limit) -> None:
-        """Put limits in the place of those for the same holder and period."""
+        """Put limits in the place of those for the same holder and period; one without an amount is none."""
         await self._database.write(*setting(*limits))
 
     async def remove(self, scope: str, holder: str, period: str) -> bool:
@@ -129,18 +155,26 @@ class Spending:
         given = same | {"soft": soft, "began": began(limit.period, now)}
         await self._database.write(Statement(TOLD, given))
 
-    async def unfinished(self, limit: Limit) -> list[str]:
-        """Ids of what counts against it and has not ended."""
+    async def unfinished(self, limit: Limit) -> list[Unfinished]:
+        """What counts against it and has not ended."""
         given = {"scope": limit.scope, "holder": limit.holder}
-        return [row["id"] for row in await self._database.fetch(UNFINISHED, given)]
+        rows = await self._database.fetch(UNFINISHED, given)
+        return [Unfinished(row["id"], row["price"], row["started_at"]) for row in rows]
+
+    async def reserve_what_was_outgrown(self, now: datetime) -> None:
+        """Count what runs for longer than it was taken to with what it costs so far."""
+        await self._database.write(Statement(OUTGROWN, {"now_us": micros(rfc3339(now))}))
 
     async def _standings(self, sql: str, given: dict[str, str | None]) -> list[Standing]:
         return [_standing(row) for row in await self._database.fetch(sql, given)]
 
 
 def setting(*limits: Limit) -> tuple[Statement, ...]:
-    """The statements that put limits in the place of others."""
-    return tuple(Statement(SET, {c: getattr(one, c) for c in _COLUMNS}) for one in limits)
+    """The statements that put limits in the place of others; one without an amount is none."""
+    return tuple(
+        Statement(SET if one.hard is not None or one.soft is not None else REMOVE, asdict(one))
+        for one in limits
+    )
 
 
 def _given(now: datetime, account: str, token: str | None) -> dict[str, str | None]:

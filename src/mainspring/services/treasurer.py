@@ -24,7 +24,7 @@ from mainspring.records.spending import Spending, Standing
 from mainspring.services.posting import NotPosted, Poster
 
 log = logging.getLogger(__name__)
-_SETTLE_AFTER = timedelta(hours=1)
+_SETTLE_AFTER = timedelta(minutes=10)
 _TELL_AGAIN_S = 60.0
 
 
@@ -63,9 +63,12 @@ class Treasurer:
         """One round. Returns how many predictions it stopped and webhooks it began to send."""
         now, changed = self._now(), 0
         await self._metering.settle(micros(rfc3339(now - _SETTLE_AFTER)), rfc3339(now), new_id(now))
-        for standing in await self._spending.every(now):
-            if self._stops and _is_spent(standing):
-                changed += await self._stop(standing)
+        standings = await self._spending.every(now)
+        if any(standing.limit.hard is not None and standing.running for standing in standings):
+            await self._spending.reserve_what_was_outgrown(now)
+        for standing in standings:
+            if self._stops:
+                changed += await self._stop(standing, now)
             for soft in (True, False):
                 changed += self._tell(standing, now, soft=soft)
         return changed
@@ -82,23 +85,32 @@ class Treasurer:
         await asyncio.gather(*self._telling.values(), return_exceptions=True)
         self._poster.close()
 
-    async def _stop(self, standing: Standing) -> int:
-        """Cancel what waits, ask what runs to stop."""
-        stopped, at = 0, rfc3339(self._now())
-        for prediction_id in await self._spending.unfinished(standing.limit):
-            ended = await self._predictions.end_waiting(prediction_id, Status.CANCELED, at)
-            if ended is not None:
-                self._feed.moved(ended.queue, -1)
-                self._feed.close(ended)
-                stopped += 1
-            elif await self._predictions.ask_cancel(prediction_id, at) is not None:
-                self._hints.hint("instances")
-                stopped += 1
+    async def _stop(self, standing: Standing, now: datetime) -> int:
+        """Cancel what waits and ask what runs to stop, once it would reach the hard limit if it ended now."""
+        hard, stopped = standing.limit.hard, 0
+        if hard is None or not standing.running:
+            return 0
+        unfinished = await self._spending.unfinished(standing.limit)
+        if standing.spent + sum(one.cost(now) for one in unfinished) < hard:
+            return 0
+        for one in unfinished:
+            stopped += await self._end(one.id, rfc3339(now))
         if stopped:
             log.warning(
                 "%d predictions of %s are stopped: its limit is spent", stopped, standing.limit.holder
             )
         return stopped
+
+    async def _end(self, prediction_id: str, at: str) -> bool:
+        ended = await self._predictions.end_waiting(prediction_id, Status.CANCELED, at)
+        if ended is not None:
+            self._feed.moved(ended.queue, -1)
+            self._feed.close(ended)
+            return True
+        if await self._predictions.ask_cancel(prediction_id, at) is None:
+            return False
+        self._hints.hint("instances")
+        return True
 
     def _tell(self, standing: Standing, now: datetime, *, soft: bool) -> int:
         """Begin to tell the webhook, once in a period; if that fails, again after a while."""

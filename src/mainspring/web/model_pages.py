@@ -248,7 +248,7 @@ class ModelPages:
             "streams": {"iterator": kind.iterator, "text": kind.concatenate, "files": kind.has_files},
             "base": {"here": at.here, "files": at.for_files},
             "example": await self._example(request, model),
-            "estimate": await estimate_of(request, model),
+            "estimate": await estimate_of(self._site.ctx, model),
             "hardware": model.hardware,
             "account": caller.username if caller else None,
             "owns": caller is not None and caller.may(Scope.PUSH, model.owner),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -9,8 +11,17 @@ from starlette.routing import Route
 from mainspring.api.calling import is_operator
 from mainspring.core.people import Scope
 from mainspring.web.addresses import addresses
+from mainspring.web.notices import USAGE
 from mainspring.web.settings_page import duration, sections, size
 from mainspring.web.site import Site
+
+
+@dataclass(frozen=True, slots=True)
+class _Prices:
+    """asked: whether anything costs something here; compared: whether Replicate's are told."""
+
+    asked: bool
+    compared: bool
 
 
 class OperatorPages:
@@ -18,12 +29,17 @@ class OperatorPages:
 
     def __init__(self, site: Site) -> None:
         self._site = site
+        self._prices = _Prices(
+            asked=any(one.price_per_second for one in site.ctx.hardware),
+            compared=site.ctx.settings.compare_prices,
+        )
         self.routes = [
             Route("/predictions", self.predictions, methods=["GET"]),
             Route("/trainings", self.trainings, methods=["GET"]),
             Route("/models", self.models, methods=["GET"]),
             Route("/fleet", self.fleet, methods=["GET"]),
             Route("/files", self.files, methods=["GET"]),
+            Route(USAGE, self.usage, methods=["GET"]),
             Route("/tokens", self.tokens, methods=["GET"]),
             Route("/organizations", self.organizations, methods=["GET"]),
             Route("/organizations/{organization}", self.organization, methods=["GET"]),
@@ -34,11 +50,11 @@ class OperatorPages:
 
     async def predictions(self, request: Request) -> Response:
         """GET /predictions?status&model&source&deployment&since: the account's predictions, live."""
-        return await self._site.own_page(request, "dashboard.html", kind="prediction")
+        return await self._site.own_page(request, "dashboard.html", kind="prediction", prices=self._prices)
 
     async def trainings(self, request: Request) -> Response:
         """GET /trainings?status&model&source&since: the account's trainings, live."""
-        return await self._site.own_page(request, "dashboard.html", kind="training")
+        return await self._site.own_page(request, "dashboard.html", kind="training", prices=self._prices)
 
     async def models(self, request: Request) -> Response:
         """GET /models: the account's own."""
@@ -57,6 +73,16 @@ class OperatorPages:
             limit=size(settings.max_upload),
             kept=duration(settings.file_ttl_s),
             base=addresses(request, settings).here,
+        )
+
+    async def usage(self, request: Request) -> Response:
+        """GET /usage?by&range&account: what was used, what it cost, and what may be spent."""
+        return await self._site.own_page(
+            request,
+            "usage.html",
+            asked=request.query_params.get("account", ""),
+            operator=self._site.ctx.settings.account,
+            prices=self._prices,
         )
 
     async def tokens(self, request: Request) -> Response:

@@ -14,6 +14,7 @@ from mainspring.api.session import session_caller
 from mainspring.core.errors import NotFound
 from mainspring.records.accounts import Account, Caller
 from mainspring.records.catalog import Model
+from mainspring.web.notices import USAGE, Notice, notices
 from mainspring.web.templates import ago, html
 
 
@@ -43,6 +44,7 @@ SIDE: tuple[Link, ...] = (
     Link("Deployments", "/deployments"),
     Link("Fleet", "/fleet"),
     Link("Files", "/files"),
+    Link("Usage", "/usage"),
     Link("Tokens", "/tokens"),
     Link("Organizations", "/organizations"),
     Link("Audit log", "/audit"),
@@ -59,6 +61,7 @@ class Frame:
     """The bars: account is None when nobody is signed in; here: the page's path and query; query: searched text.
 
     accounts: those that the reader may act for, their own first; acting: another one that the page is looked at for.
+    notices: spending limits that its account has reached.
     """
 
     account: Account | None
@@ -69,6 +72,7 @@ class Frame:
     query: str
     accounts: tuple[str, ...] = ()
     acting: str | None = None
+    notices: tuple[Notice, ...] = ()
 
 
 class Site:
@@ -90,7 +94,7 @@ class Site:
         """The template in its frame, with `frame` and `ago` beside what is given."""
         caller = await self.caller(request) if request.method in ("GET", "HEAD") else None
         account = caller.account if caller else None
-        path = request.url.path
+        path, acting = request.url.path, _acting(request, caller)
         frame = Frame(
             account=account,
             links=(EXPLORE, *SIGNED_IN) if account else (EXPLORE,),
@@ -99,7 +103,8 @@ class Site:
             here=f"{path}?{request.url.query}" if request.url.query else path,
             query=request.query_params.get("q", ""),
             accounts=(caller.username, *sorted(caller.roles)) if caller else (),
-            acting=_acting(request, caller),
+            acting=acting,
+            notices=await notices(self.ctx, acting or caller.username) if caller and path != USAGE else (),
         )
         return html(template, status, frame=frame, ago=self.ago, **given)
 

@@ -2,7 +2,7 @@
 import { call, signIn } from "./api.js";
 import { Filters } from "./filters.js";
 import { Row } from "./run-rows.js";
-import { today } from "./today.js";
+import { tally } from "./tally.js";
 
 const PAGE = 50;
 const MOST_ROWS = 1000;
@@ -170,9 +170,9 @@ async function older() {
 
 const filters = new Filters(part("filters"), load);
 part("older").addEventListener("click", older);
-part("newer").firstChild.addEventListener("click", () => { window.scrollTo({ top: 0 }); document.activeElement.blur(); unseen = 0; draw(); });
+part("newer").firstChild.addEventListener("click", () => { part("rows").firstElementChild?.scrollIntoView({ block: "center" }); document.activeElement.blur(); unseen = 0; draw(); });
 document.addEventListener("visibilitychange", () => { if (!document.hidden) { wait = 1000; again(); } });
 document.addEventListener("scroll", () => { if (unseen && top() > 0) { unseen = 0; part("newer").hidden = true; } }, { passive: true });
 setInterval(() => { for (const row of rows.values()) if (row.open) row.tick(); }, 1000);
+if (kind === "prediction") tally(part("tallies"), page.dataset);
 load();
-if (kind === "prediction") today(part("today"));

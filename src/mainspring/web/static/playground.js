@@ -60,7 +60,7 @@ function refused(error) {
     const faults = serverFaults(error.fields, form.names);
     tell(faults, "The server refused the input:");
     form.focus(faults[0][0]);
-  } else part("summary").replaceChildren(make("p", {}, error.message));
+  } else part("summary").replaceChildren(make("p", {}, `${error.message} `, error.status === 402 && make("a", { href: "/usage" }, "Usage and limits")));
 }
 
 // --- run
@@ -107,12 +107,16 @@ function watch(prediction, input) {
 
 function over(prediction) {
   busy(false);
-  if (prediction.status === "succeeded" && !data.estimate) estimate(prediction.metrics?.predict_time);
+  if (prediction.status === "succeeded") estimate(prediction.metrics?.predict_time);
 }
 
-function estimate(seconds, cost) {
-  const told = [seconds !== undefined && span(seconds * 1000), Number(cost) && money(cost)].filter(Boolean);
-  part("estimate").textContent = told.length ? `about ${told.join(", ")}` : "";
+// What runs of the model took lately and cost; before there are any, what this one took.
+function estimate(seconds) {
+  const known = data.estimate;
+  const cost = known && !deployment && (Number(known.cost_p50) ? money(Number(known.cost_p50)) : known.at_replicate && `${money(Number(known.at_replicate))} at Replicate`);
+  const took = known ? known.p50_s : seconds;
+  part("estimate").textContent = took === undefined ? "" : [`about ${span(took * 1000)}`, cost].filter(Boolean).join(" · ");
+  if (known) part("estimate").title = `Half of the latest runs took less, 95 of 100 at most ${span(known.p95_s * 1000)}${Number(known.cost_p95) ? ` (${money(Number(known.cost_p95))})` : ""}; a boot comes on top.`;
 }
 
 async function start() {
@@ -172,6 +176,7 @@ async function given() {
 }
 
 async function open() {
+  estimate();
   try {
     const first = await given();
     if (!first) return;
@@ -188,12 +193,11 @@ function watchEnded(given) {
   result = new Result(place, { text: data.streams.text, before: image.length === 1 ? image[0].address : undefined });
   result.show(given);
   result.close();
-  if (!data.estimate) estimate(given.metrics?.predict_time);
+  estimate(given.metrics?.predict_time);
 }
 
 // What runs took lately, and cost.
 function lately({ p50_s: median, p95_s: most, cost_p50: cost }) {
-  estimate(median, cost);
   const price = Number(cost) ? ` They cost about ${money(cost)}, ${Math.floor(1 / Number(cost)).toLocaleString("en")} for $1.` : "";
   part("lately").textContent = `Runs take about ${span(median * 1000)} on ${data.hardware}, 95 of 100 at most ${span(most * 1000)}.${price}`;
   part("lately").hidden = false;

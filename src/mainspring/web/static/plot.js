@@ -2,10 +2,10 @@
 import { make, unique } from "./dom.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-const HEIGHT = 148;
+export const HEIGHT = 148;
 const PAD = { left: 48, right: 60, top: 12, bottom: 22 };
 
-function draw(tag, given, ...children) {
+export function draw(tag, given, ...children) {
   const element = document.createElementNS(SVG, tag);
   for (const [key, value] of Object.entries(given)) element.setAttribute(key, String(value));
   element.append(...children);
