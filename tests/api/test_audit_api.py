@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,18 @@ async def test_proxies_are_believed_only_where_that_is_set(
         async with httpx.AsyncClient(transport=transport, base_url="http://box/v1", headers=headers) as olga:
             await olga.patch("/account", json={"name": "x"})
             assert [one["address"] for one in await entries(olga)] == [address]
+
+
+async def test_what_was_done_is_told_though_the_log_could_not_say_so(tmp_path: Path) -> None:
+    async with organized(tmp_path / "house") as house, house.client("olga") as olga:
+
+        async def full(entry: Any) -> None:
+            raise sqlite3.OperationalError("database or disk is full")
+
+        house.context.audit.end = full  # type: ignore[method-assign]
+        assert (await olga.patch("/account", json={"name": "x"})).json()["name"] == "x"
+        (entry,) = await entries(olga)
+        assert (entry["operation"], entry["status"]) == ("account.update", None)
 
 
 async def test_a_broken_handler_is_in_the_log_too(tmp_path: Path) -> None:

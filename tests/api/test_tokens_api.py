@@ -26,6 +26,11 @@ async def make(client: httpx.AsyncClient, account: str | None = None, **asked: A
     return made
 
 
+async def id_of(client: httpx.AsyncClient, name: str) -> str:
+    (found,) = [one["id"] for one in (await client.get("/tokens")).json()["results"] if one["name"] == name]
+    return str(found)
+
+
 def with_token(house: House, token: str) -> httpx.AsyncClient:
     client = house.client(None)
     client.headers["Authorization"] = f"Bearer {token}"

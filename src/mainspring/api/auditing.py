@@ -6,6 +6,8 @@ entry only where they were refused, and where they use what another account has.
 
 from __future__ import annotations
 
+import logging
+import sqlite3
 from dataclasses import replace
 
 from starlette.requests import Request
@@ -20,6 +22,7 @@ from mainspring.database import Statement
 from mainspring.records.accounts import Caller
 from mainspring.records.audit import CREATES, Entry, crossing
 
+log = logging.getLogger(__name__)
 _CALLER = "mainspring.caller"
 _ENTRY = "mainspring.audit.entry"
 _OWNER = "mainspring.audit.owner"
@@ -54,7 +57,11 @@ def ending(ctx: Context, scope: Scope, send: Send) -> Send:
 
     async def send_told(message: Message) -> None:
         if message["type"] == "http.response.start" and (entry := scope.pop(_ENTRY, None)) is not None:
-            await ctx.audit.end(_known(scope, replace(entry, status=message["status"])))
+            try:
+                await ctx.audit.end(_known(scope, replace(entry, status=message["status"])))
+            except sqlite3.Error as error:
+                # What was done is done: its entry stays without a status, and the client is told.
+                log.error("ledger: %s", error)
         await send(message)
 
     return send_told

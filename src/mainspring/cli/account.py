@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from mainspring.cli.model import asked_retention
-from mainspring.cli.terminal import printable, result, stdout_console, tell
+from mainspring.cli.terminal import printable, quoted, result, result_json, stdout_console, tell
 
 app = typer.Typer(
     no_args_is_help=True, help="Show and change your account; make and disable those of others."
@@ -30,7 +30,7 @@ def show_account(
 
     mainspring account show
     """
-    found = _call("GET", f"s/{_quoted(username)}" if username else "")
+    found = _call("GET", f"s/{quoted(username)}" if username else "")
     result(printable(found["username"]))
     shown = ("type", "name", "created_at", "disabled_at") if username else ("type", "name", "retention")
     for name in shown:
@@ -82,9 +82,7 @@ def list_accounts(
     """
     found = _call("GET", "s")["results"]
     if as_json:
-        import json
-
-        result(json.dumps(found, indent=2))
+        result_json(found)
         return
     from rich.table import Table
 
@@ -129,7 +127,7 @@ def rename_account(
 
     mainspring account rename ada "Ada King"
     """
-    _call("PATCH", f"s/{_quoted(username)}", json={"name": name})
+    _call("PATCH", f"s/{quoted(username)}", json={"name": name})
     tell(f"{username} is called {name}.")
 
 
@@ -143,7 +141,7 @@ def disable_account(username: Username) -> None:
 
     mainspring account disable ada
     """
-    _call("PATCH", f"s/{_quoted(username)}", json={"disabled": True})
+    _call("PATCH", f"s/{quoted(username)}", json={"disabled": True})
     tell(f"{username} is disabled. To undo it: mainspring account enable {username}")
 
 
@@ -155,14 +153,8 @@ def enable_account(username: Username) -> None:
 
     mainspring account enable ada
     """
-    _call("PATCH", f"s/{_quoted(username)}", json={"disabled": False})
+    _call("PATCH", f"s/{quoted(username)}", json={"disabled": False})
     tell(f"{username} is enabled.")
-
-
-def _quoted(text: str) -> str:
-    from urllib.parse import quote
-
-    return quote(text, safe="")
 
 
 def _call(method: str, path: str, **options: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mainspring.cli.terminal import printable, result, stdout_console, tell
+from mainspring.cli.terminal import printable, result_json, stdout_console, tell
 
 
 def audit(
@@ -54,9 +54,7 @@ def audit(
         {k: v for k, v in asked.items() if v is not None} | {"limit": str(min(limit, 100))}, limit
     )
     if as_json:
-        import json
-
-        result(json.dumps(found, indent=2))
+        result_json(found)
         return
     if not found:
         tell("There is nothing in the audit log.")

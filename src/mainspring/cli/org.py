@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mainspring.cli.terminal import printable, result, stdout_console, tell
+from mainspring.cli.terminal import printable, quoted, result, result_json, stdout_console, tell
 
 app = typer.Typer(no_args_is_help=True, help="Make organizations, and manage their people.")
 members = typer.Typer(no_args_is_help=True, help="List, add and remove people of an organization.")
@@ -34,7 +34,7 @@ def list_organizations(as_json: AsJson = False) -> None:
     """
     found = _call("GET", "")["results"]
     if as_json:
-        _print(found)
+        result_json(found)
         return
     from rich.table import Table
 
@@ -77,9 +77,9 @@ def show_organization(org: Org, as_json: AsJson = False) -> None:
 
     mainspring org show acme
     """
-    found = _call("GET", f"/{_quoted(org)}")
+    found = _call("GET", f"/{quoted(org)}")
     if as_json:
-        _print(found)
+        result_json(found)
         return
     state = f", disabled since {found['disabled_at'][:10]}" if found["disabled_at"] else ""
     result(printable(f"{found['username']}  {found['name']}, since {found['created_at'][:10]}{state}"))
@@ -96,7 +96,7 @@ def rename_organization(
 
     mainspring org rename acme "Acme Robotics"
     """
-    _call("PATCH", f"/{_quoted(org)}", json={"name": name})
+    _call("PATCH", f"/{quoted(org)}", json={"name": name})
     tell(f"{org} is called {name}.")
 
 
@@ -108,7 +108,7 @@ def disable_organization(org: Org) -> None:
 
     mainspring org disable acme
     """
-    _call("PATCH", f"/{_quoted(org)}", json={"disabled": True})
+    _call("PATCH", f"/{quoted(org)}", json={"disabled": True})
     tell(f"{org} is disabled. To undo it: mainspring org enable {org}")
 
 
@@ -120,7 +120,7 @@ def enable_organization(org: Org) -> None:
 
     mainspring org enable acme
     """
-    _call("PATCH", f"/{_quoted(org)}", json={"disabled": False})
+    _call("PATCH", f"/{quoted(org)}", json={"disabled": False})
     tell(f"{org} is enabled.")
 
 
@@ -132,8 +132,8 @@ def list_members(org: Org, as_json: AsJson = False) -> None:
 
     mainspring org members list acme
     """
-    found = _call("GET", f"/{_quoted(org)}")
-    _print(found["members"]) if as_json else _show_people(found)
+    found = _call("GET", f"/{quoted(org)}")
+    result_json(found["members"]) if as_json else _show_people(found)
 
 
 @members.command("add")
@@ -170,12 +170,12 @@ def remove_member(org: Org, username: Person) -> None:
 
     mainspring org members remove acme ada
     """
-    _call("DELETE", f"/{_quoted(org)}/members/{_quoted(username)}")
+    _call("DELETE", f"/{quoted(org)}/members/{quoted(username)}")
     tell(f"{username} is not in {org} any more.")
 
 
 def _put(org: str, username: str, role: str) -> None:
-    _call("PUT", f"/{_quoted(org)}/members/{_quoted(username)}", json={"role": role})
+    _call("PUT", f"/{quoted(org)}/members/{quoted(username)}", json={"role": role})
     tell(f"{username} is a {role} of {org}." if role != "owner" else f"{username} is an owner of {org}.")
 
 
@@ -186,18 +186,6 @@ def _show_people(found: dict[str, Any]) -> None:
     for one in found["members"]:
         table.add_row(printable(one["account"]), printable(one["name"]), one["role"], one["added_at"][:10])
     stdout_console().print(table)
-
-
-def _print(value: Any) -> None:
-    import json
-
-    result(json.dumps(value, indent=2))
-
-
-def _quoted(text: str) -> str:
-    from urllib.parse import quote
-
-    return quote(text, safe="")
 
 
 def _call(method: str, path: str, **options: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -51,6 +51,20 @@ def result(text: str, *, newline: bool = True) -> None:
     """A piece of the result, on stdout; as it is when stdout is no terminal."""
     sys.stdout.write((printable(text) if sys.stdout.isatty() else text) + ("\n" if newline else ""))
     sys.stdout.flush()
+
+
+def result_json(value: Any) -> None:
+    """The result for programs, on stdout."""
+    import json
+
+    result(json.dumps(value, indent=2))
+
+
+def quoted(text: str) -> str:
+    """A word as a part of a path."""
+    from urllib.parse import quote
+
+    return quote(text, safe="")
 
 
 def stdout_console() -> Console:

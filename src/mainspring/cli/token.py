@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mainspring.cli.terminal import CliError, printable, result, stdout_console, tell
+from mainspring.cli.terminal import CliError, printable, quoted, result, result_json, stdout_console, tell
 
 app = typer.Typer(no_args_is_help=True, help="List, create, rotate and disable API tokens.")
 
@@ -32,7 +32,7 @@ def list_tokens(account: Account = None, as_json: AsJson = False) -> None:
     """
     tokens = _call("GET", "", account)["results"]
     if as_json:
-        _print(tokens)
+        result_json(tokens)
         return
     from rich.table import Table
 
@@ -57,7 +57,7 @@ def show_token(token_id: TokenId, account: Account = None, as_json: AsJson = Fal
     if found is None:
         raise CliError(f"There is no token {token_id}.", "See: mainspring token list")
     if as_json:
-        _print(found)
+        result_json(found)
         return
     result(printable(f"{found['id']}  {found['name']}"))
     facts = {
@@ -140,7 +140,7 @@ def rotate_token(
 
     mainspring token rotate 361cbr3sk410xvdgzz06maj84a --grace 1h
     """
-    made = _call("POST", f"/{_quoted(token_id)}/rotate", account, json={"grace": grace} if grace else {})
+    made = _call("POST", f"/{quoted(token_id)}/rotate", account, json={"grace": grace} if grace else {})
     old = f"works until {_moment(made['previous_until'])}" if grace else "works no more"
     tell(f"Token {token_id} has a new secret, the old one {old}; it is not shown again:")
     result(made["token"])
@@ -158,7 +158,7 @@ def rename_token(
 
     mainspring token rename 361cbr3sk410xvdgzz06maj84a "shop, staging"
     """
-    _call("PATCH", f"/{_quoted(token_id)}", account, json={"name": name})
+    _call("PATCH", f"/{quoted(token_id)}", account, json={"name": name})
     tell(f"Token {token_id} is called {name}.")
 
 
@@ -170,7 +170,7 @@ def disable_token(token_id: TokenId, account: Account = None) -> None:
 
     mainspring token disable 361cbr3sk410xvdgzz06maj84a
     """
-    _call("DELETE", f"/{_quoted(token_id)}", account)
+    _call("DELETE", f"/{quoted(token_id)}", account)
     tell(f"Token {token_id} is disabled.")
 
 
@@ -181,18 +181,6 @@ def _state(token: dict[str, Any]) -> str:
         return "disabled"
     ends = token["expires_at"]
     return "expired" if ends and datetime.fromisoformat(ends) <= datetime.now(UTC) else "active"
-
-
-def _print(value: Any) -> None:
-    import json
-
-    result(json.dumps(value, indent=2))
-
-
-def _quoted(text: str) -> str:
-    from urllib.parse import quote
-
-    return quote(text, safe="")
 
 
 def _call(method: str, path: str, account: str | None, **options: Any) -> Any:

@@ -46,6 +46,7 @@ class Entry:
     about: Text
     ours: bool
     open: bool
+    scope: str | None
     fields: list[Field]
     status: str
     reply: Field
@@ -106,6 +107,7 @@ def _entry(document: Schema, base: str, path: str, method: str, entry: Schema) -
         about=_text(entry.get("description", "")),
         ours=entry.get("x-ours", False),
         open=entry.get("security") == [],
+        scope=entry.get("x-scope"),
         fields=[*given, *_body(document, entry)],
         status=status,
         reply=_reply(content),
