@@ -37,10 +37,6 @@ def with_token(house: House, token: str) -> httpx.AsyncClient:
     return client
 
 
-async def id_of(ada: httpx.AsyncClient, name: str) -> str:
-    return next(one["id"] for one in (await ada.get("/tokens")).json()["results"] if one["name"] == name)
-
-
 async def test_a_token_has_the_scopes_and_the_end_that_were_asked_for(
     house: House, ada: httpx.AsyncClient
 ) -> None:
