@@ -48,7 +48,7 @@ def _server(root: Path) -> Server:
 
 def _wide(chromium: Browser, server: Server, theme: str) -> None:
     page = open_page(chromium, server, color_scheme=theme, viewport=WIDE)
-    page.get_by_role("heading", name="Explore").wait_for()
+    page.goto("/")
     _keep(page, "explore", theme)
     _playground(page, theme)
     page.goto("/mainspring/every-widget/api")
@@ -60,7 +60,7 @@ def _wide(chromium: Browser, server: Server, theme: str) -> None:
 def _operator(page: Page, server: Server, theme: str) -> None:
     for text in ("you", "again", "and again"):
         server.cli("run", "mainspring/hello-world", "-i", f"text={text}")
-    for name in ("predictions", "fleet", "usage", "tokens"):
+    for name in ("predictions", "fleet", "files", "usage", "tokens", "webhooks", "settings"):
         page.goto(f"/{name}")
         page.locator("[data-asking]:visible").wait_for(state="detached")
         _keep(page, name, theme)
@@ -118,6 +118,7 @@ def _playground(page: Page, theme: str) -> None:
 
 def _phone(chromium: Browser, server: Server, theme: str) -> None:
     page = open_page(chromium, server, color_scheme=theme, viewport=PHONE)
+    page.goto("/")
     _keep(page, "explore-phone", theme)
     page.goto("/mainspring/every-widget")
     _keep(page, "playground-phone", theme)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -55,8 +57,15 @@ def test_what_waits_is_told(page: Page, server: Server) -> None:
     line.get_by_role("link").click(force=True)
     page.wait_for_url("**/predictions?status=starting&model=mainspring/slow")
     expect(page.locator("[data-rows] tr").first).to_contain_text("mainspring/slow")
+    last = page.context.new_page()
+    last.goto(f"/p/{made[-1]}")
+    expect(last.locator(".waiting")).to_have_text(re.compile(r"^\d+(st|nd|rd|th) in line"))
+    expect(last.locator(".timeline-bar [data-part=queued]")).to_be_visible()
     for one in made:
         ask(server, f"/v1/predictions/{one}/cancel", body={})
+    expect(last.locator(".state[data-state=canceled]")).to_be_visible()
+    expect(last.get_by_role("region", name="Preview")).to_contain_text("canceled before it gave anything")
+    last.close()
     expect(page.get_by_text("No prediction is like that.")).to_be_visible(timeout=30_000)
 
 

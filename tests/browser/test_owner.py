@@ -71,12 +71,25 @@ def test_a_deployment_from_its_form_to_its_end(page: Page) -> None:
     expect(page.get_by_role("button", name="Run again: release 1")).to_be_visible()
     page.get_by_role("button", name="Disable").click()
     page.get_by_role("dialog").get_by_role("button", name="Disable").click()
-    expect(page.get_by_text("It is disabled")).to_be_visible()
+    expect(page.get_by_text("It is disabled:")).to_be_visible()
     expect(page.locator("[data-census]")).to_contain_text("Idle0", timeout=SLOW_MS)
+    _wait_until_ended(page, "mainspring/prod")
     page.get_by_role("button", name="Delete the deployment").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     page.wait_for_url("**/deployments")
     expect(page.get_by_role("link", name="prod", exact=True)).to_have_count(0)
+
+
+def _wait_until_ended(page: Page, deployment: str) -> None:
+    """Until none of its instances is left: one that stops counts as nothing on the page, but is there."""
+    page.evaluate(
+        """async (deployment) => {
+          const here = async () => (await (await fetch("/v1/fleet")).json()).instances;
+          const left = async () => (await here()).some((one) => one.deployment === deployment);
+          while (await left()) await new Promise((later) => setTimeout(later, 100));
+        }""",
+        deployment,
+    )
 
 
 def test_a_release_that_is_refused_says_why_in_its_form(page: Page, deployment: str) -> None:
@@ -275,7 +288,7 @@ def test_nothing_is_seriously_inaccessible_or_too_wide(
         "/collections/some",
     ):
         page.goto(path)
-        page.wait_for_timeout(400)
+        expect(page.locator(".uncoil:visible, [data-asking]:visible")).to_have_count(0)
         assert serious(page) == [], path
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
     page.goto("/deployments")

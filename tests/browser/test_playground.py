@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import MODELS, in_module
+from tests.browser.test_site import serious
 
 DRAWING = MODELS / "mainspring" / "real-esrgan" / "drawing.png"
 
@@ -124,6 +125,20 @@ def test_a_file_is_dropped_pasted_or_named_by_its_url(page: Page) -> None:
     assert given["image"] == "https://example.com/dropped.bin"
 
 
+def test_a_picture_is_taken_and_a_sound_recorded(page: Page) -> None:
+    page.goto("/mainspring/every-widget")
+    page.locator("[data-name=image]").get_by_role("button", name="Camera").click()
+    expect(page.locator("dialog video")).to_have_js_property("videoWidth", 640)
+    page.get_by_role("button", name="Take the picture").click()
+    expect(page.locator("[data-name=image] .file-name")).to_contain_text("photo.png")
+    expect(page.locator("[data-name=image] .preview img")).to_have_js_property("naturalWidth", 640)
+    sound = page.locator("[data-name=audio]")
+    sound.get_by_role("button", name="Record").click()
+    sound.get_by_role("button", name="Stop").click()
+    expect(sound.locator(".file-name")).to_contain_text("recording.webm")
+    expect(sound.locator("audio")).to_be_visible()
+
+
 def test_what_is_wrong_is_told_at_its_field_and_in_the_summary(page: Page) -> None:
     page.goto("/mainspring/every-widget")
     field(page, "steps").fill("400")
@@ -215,7 +230,9 @@ def test_pictures_sound_and_pages_are_shown_as_what_they_are(page: Page) -> None
     field(page, "what").select_option("sound")
     run(page)
     expect(page.locator(".pane audio")).to_be_visible()
-    page.wait_for_function("document.querySelector('.pane audio').duration > 0.9")
+    expect(page.locator(".waveform svg")).to_be_visible()
+    expect(page.locator(".file-line")).to_contain_text("16.0 kB")
+    expect(page.locator(".pane audio")).to_have_js_property("duration", 1)
     field(page, "what").select_option("page")
     run(page)
     link = page.get_by_role("link", name="Download page.html")
@@ -223,6 +240,41 @@ def test_pictures_sound_and_pages_are_shown_as_what_they_are(page: Page) -> None
     taken = page.context.new_page()
     taken.goto(link.get_attribute("href") or "")
     assert taken.title() != "taken", "a page that a model made can't run script in our origin"
+
+
+def test_texts_are_read_in_place_and_what_came_out_is_taken_along(page: Page) -> None:
+    page.goto("/mainspring/maker")
+    field(page, "what").select_option("files")
+    run(page)
+    expect_status(page, "succeeded")
+    expect(page.get_by_role("region", name="notes.md").locator("strong")).to_have_text("one")
+    expect(page.get_by_role("region", name="data.json").locator(".tree")).to_contain_text("parts: [ 1 item ]")
+    expect(page.get_by_role("region", name="long.txt")).to_contain_text("The first 65.5 kB of 209 kB")
+    expect(page.locator(".file-line", has_text="solid.glb")).to_contain_text("3D model1.0 kB")
+    assert serious(page) == []
+    page.goto("/mainspring/hello-world")
+    field(page, "text").fill("taker")
+    run(page)
+    expect_status(page, "succeeded")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download the output").click()
+    assert download.value.suggested_filename == "output.txt"
+    assert download.value.path().read_text() == "hello taker"
+    page.get_by_role("button", name="Share").click()
+    page.get_by_role("dialog").get_by_role("button", name="Make a link").click()
+    expect(page.get_by_role("button", name="Stop sharing")).to_be_visible()
+
+
+def test_lists_are_sorted_by_dragging_and_by_a_button(page: Page) -> None:
+    page.goto("/mainspring/every-widget")
+    field(page, "prompt").fill("hello")
+    rows = page.locator("[data-name=tags] .item")
+    rows.nth(1).locator(".grip").drag_to(rows.nth(0), target_position={"x": 20, "y": 2})
+    expect(field(page, "tags 1")).to_have_value("two")
+    assert json.loads(code(page, "JSON"))["input"]["tags"] == ["two", "one"]
+    page.get_by_role("tab", name="Form").click()
+    rows.nth(1).get_by_role("button", name="Move up").click()
+    expect(field(page, "tags 1")).to_have_value("one")
 
 
 def test_an_image_that_went_in_is_compared_with_the_one_that_came_out(page: Page) -> None:

@@ -32,7 +32,22 @@ PICTURE = {"type": "string", "format": "uri"}
 
 
 TABS = ("", "/api", "/examples", "/readme", "/versions")
-PAGES = ["/", "/login", "/p/01jz", "/nowhere", *(f"/ada/hello{tab}" for tab in TABS)]
+OPERATORS = (
+    "predictions",
+    "trainings",
+    "models",
+    "deployments",
+    "fleet",
+    "files",
+    "tokens",
+    "webhooks",
+    "settings",
+)
+PAGES = [
+    *("/", "/login", "/p/01jz", "/nowhere", "/collections", "/docs/api"),
+    *(f"/ada/hello{tab}" for tab in (*TABS, "/metrics", "/settings")),
+    *(f"/{name}" for name in OPERATORS),
+]
 
 
 class Seen(HTMLParser):
@@ -182,7 +197,11 @@ async def test_versions_are_listed_shown_and_compared(house: House, browser: htt
     schemas = {"Input": {"properties": {"prompt": TEXT}, "required": ["prompt"]}, "Output": TEXT}
     later = replace(version, id=new, openapi_schema={"components": {"schemas": schemas}})
     await house.context.catalog.register_version("ada/hello", later)
-    assert "bbbbbbbbbbbb latest" in Seen(await browser.get("/ada/hello/versions")).text
+    source = house.context.settings.data / "sources" / version.source
+    source.mkdir(parents=True)
+    (source / "weights.bin").write_bytes(bytes(1_500))
+    assert "bbbbbbbbbbbb latest" in (listed := Seen(await browser.get("/ada/hello/versions")).text)
+    assert "1.5 kB" in listed
     compared = Seen(await browser.get(f"/ada/hello/versions?from={old}&to={new}")).text
     assert "breaks callers prompt is new and required (string)" in compared
     assert "breaks callers text was removed: calls that send it are refused" in compared
@@ -306,6 +325,7 @@ async def test_pages_may_load_only_what_is_ours_and_are_small(
         await sign_in(house, browser)
     page = await browser.get(path)
     policy = dict(part.split(" ", 1) for part in page.headers["content-security-policy"].split("; "))
+    assert policy["frame-src"] == "'self'"
     assert policy["default-src"] == policy["base-uri"] == policy["frame-ancestors"] == "'none'"
     assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
     assert page.headers["x-content-type-options"] == "nosniff"
@@ -314,14 +334,14 @@ async def test_pages_may_load_only_what_is_ours_and_are_small(
     loaded = [s["src"] or "" for s in seen.all("script") if "src" in s]
     loaded += [link["href"] or "" for link in seen.all("link")]
     assert all(url.startswith("/static/") for url in loaded)
-    size = len(page.content)
+    size = int(page.headers["content-length"])
     known = {*loaded, loaded[0].rpartition("/")[0] + "/icons.svg"}
     while known:
         got = await browser.get(url := known.pop())
         assert got.status_code == 200
         size += len(got.content)
         loaded.append(url)
-        imported = re.findall(r'from "./([a-z-]+\.js)"', got.text) if url.endswith(".js") else []
+        imported = re.findall(r'(?:from|import) "./([a-z-]+\.js)"', got.text) if url.endswith(".js") else []
         known |= {f"{url.rpartition('/')[0]}/{name}" for name in imported} - set(loaded)
     assert size < 150_000
 
@@ -356,5 +376,8 @@ async def test_static_files_are_kept_for_good_by_their_version_only(browser: htt
     assert (stale.headers["cache-control"], stale.content) == ("no-cache", pinned.content)
     again = await browser.get("/static/older/base.css", headers={"If-None-Match": stale.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
+    plain = await browser.get(url or "", headers={"Accept-Encoding": "identity"})
+    assert (plain.content, "content-encoding" in plain.headers) == (pinned.content, False)
+    assert int(pinned.headers["content-length"]) < len(plain.content) / 2
     script = await browser.head("/static/older/frame.js")
     assert script.headers["content-type"] == "text/javascript; charset=utf-8"

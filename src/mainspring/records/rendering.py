@@ -67,8 +67,8 @@ class Cost(msgspec.Struct):
 class PredictionReply(msgspec.Struct):
     """Replicate's prediction object, and its training, which has neither stream nor data_removed.
 
-    What is unset is left out: clients refuse some nulls. Ours are timeline, expires_at: when input, output and
-    logs are removed, and cost: of what ended, where anything costs.
+    What is unset is left out: clients refuse some nulls. Ours are timeline, hardware: what it runs on, expires_at:
+    when input, output and logs are removed, and cost: of what ended, where anything costs.
     """
 
     id: str
@@ -92,6 +92,7 @@ class PredictionReply(msgspec.Struct):
     ] = UNSET
     expires_at: Annotated[Moment | UnsetType, Meta(description="When its data is removed; ours.")] = UNSET
     cost: Cost | UnsetType = UNSET
+    hardware: Annotated[str | UnsetType, Meta(description="What it runs on; ours.", examples=["cpu"])] = UNSET
     deployment: str | UnsetType = UNSET
     webhook: str | UnsetType = UNSET
     webhook_events_filter: EventNames | UnsetType = UNSET
@@ -215,6 +216,7 @@ class Renderer:
             metrics=Raw(prediction.metrics.encode()) if prediction.metrics else UNSET,
             timeline=timeline_of(prediction),
             expires_at=prediction.expires_at or UNSET,
+            hardware=prediction.hardware or UNSET,
             deployment=prediction.deployment or UNSET,
             webhook=prediction.webhook or UNSET,
             webhook_events_filter=Raw(prediction.webhook_events_filter.encode())

@@ -23,6 +23,7 @@ from mainspring.web.differences import Side, differences
 from mainspring.web.inputs import input_rows, output_rows, output_schema, output_type
 from mainspring.web.readme import readme_html
 from mainspring.web.site import Site
+from mainspring.web.version_sizes import VersionSizes
 
 _VERSIONS = 50
 _LINKS = (
@@ -47,6 +48,7 @@ class ModelPages:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._catalog = site.ctx.catalog
+        self._sizes = VersionSizes(site.ctx.settings.data / "sources", site.ctx.objects)
         self.routes = [
             Route("/{owner}/{name}", self.playground, methods=["GET"]),
             Route("/{owner}/{name}/api", self.api, methods=["GET"]),
@@ -113,6 +115,7 @@ class ModelPages:
             "Versions",
             model,
             versions=found.items,
+            sizes=await self._sizes.of(found.items),
             more=found.next is not None,
             old=old,
             new=new,
@@ -246,6 +249,7 @@ class ModelPages:
             "base": {"here": at.here, "files": at.for_files},
             "example": await self._example(request, model),
             "estimate": await estimate_of(self._site.ctx, model),
+            "hardware": model.hardware,
             "account": caller.username if caller else None,
             "owns": caller is not None and caller.may(Scope.PUSH, model.owner),
         }

@@ -5,6 +5,7 @@ Modules import each other by relative paths, so the directory in the URL changes
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from dataclasses import dataclass
 from functools import cache
@@ -26,6 +27,7 @@ _TYPES = {
 @dataclass(frozen=True, slots=True)
 class _Asset:
     content: bytes
+    packed: bytes
     media_type: str
     digest: str
 
@@ -46,9 +48,13 @@ async def get(request: Request) -> Response:
         "ETag": f'"{asset.digest}"',
         "Cache-Control": "public, max-age=31536000, immutable" if pinned else "no-cache",
         "X-Content-Type-Options": "nosniff",
+        "Vary": "Accept-Encoding",
     }
     if request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        packed = headers | {"Content-Encoding": "gzip"}
+        return Response(asset.packed, headers=packed, media_type=asset.media_type)
     return Response(asset.content, headers=headers, media_type=asset.media_type)
 
 
@@ -59,7 +65,8 @@ def _assets() -> dict[str, _Asset]:
         if path.suffix in _TYPES:
             content = path.read_bytes()
             digest = hashlib.sha256(content).hexdigest()[:12]
-            found[path.name] = _Asset(content, _TYPES[path.suffix], digest)
+            packed = gzip.compress(content, 9, mtime=0)
+            found[path.name] = _Asset(content, packed, _TYPES[path.suffix], digest)
     return found
 
 

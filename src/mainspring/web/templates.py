@@ -25,6 +25,8 @@ HEADERS = {
             "img-src 'self' data: blob:",
             "media-src 'self' data: blob:",
             "connect-src 'self'",
+            # Pages that models wrote, in a frame with nothing allowed.
+            "frame-src 'self'",
             "form-action 'self'",
             "base-uri 'none'",
             "frame-ancestors 'none'",

@@ -1,7 +1,7 @@
 // Webhook deliveries: what was sent, how each try went, and sending again.
 import { call } from "./api.js";
-import { button, icon, make, toast } from "./dom.js";
-import { ago, span } from "./format.js";
+import { button, icon, make, toast, when } from "./dom.js";
+import { exact, span } from "./format.js";
 
 const shapes = { waiting: "starting", pending: "processing", delivered: "succeeded", superseded: "aborted", failed: "failed", dead: "failed" };
 const EVERY_MS = 3000;
@@ -9,7 +9,7 @@ const EVERY_MS = 3000;
 function tries(one) {
   if (!one.attempts.length) return make("span", { class: "muted" }, "none yet");
   const rows = one.attempts.map(({ attempt, at, status, duration, error }) => make("li", {}, make("span", { class: "figure" }, `${attempt}. `), make("span", { class: "figure" }, status === null ? "no answer" : String(status)),
-    ` after ${span(duration * 1000)}, `, make("time", { dateTime: at, title: new Date(at).toLocaleString() }, ago(at)), error && make("span", { class: "muted" }, `: ${error}`)));
+    ` after ${span(duration * 1000)}, `, when(at), error && make("span", { class: "muted" }, `: ${error}`)));
   const last = one.attempts.at(-1);
   return make("details", { class: "tries" }, make("summary", {}, `${one.attempts.length}, last ${last.status ?? "without an answer"} in ${span(last.duration * 1000)}`), make("ol", {}, ...rows));
 }
@@ -25,15 +25,17 @@ export function row(one, sent, withPrediction = false) {
       sent();
     } catch (error) { toast(error.message); again.disabled = false; }
   }, { class: "button small", "aria-label": `Send again: ${one.event}` });
-  const next = one.next_attempt_at && make("span", { class: "muted" }, ` next ${new Date(one.next_attempt_at).toLocaleTimeString()}`);
-  return make("tr", {}, make("td", {}, state, next), withPrediction && make("td", {}, make("a", { href: `/p/${one.prediction}` }, make("code", { class: "id" }, `${one.prediction.slice(0, 8)}…`))),
-    make("th", { scope: "row" }, one.event), make("td", { class: "address" }, make("code", { title: one.url }, one.url)), make("td", {}, tries(one)), make("td", { class: "actions" }, one.state === "waiting" ? "" : again));
+  const next = one.next_attempt_at && make("span", { class: "under", title: exact(one.next_attempt_at) }, `next try in ${span(Math.max(0, Date.parse(one.next_attempt_at) - Date.now()))}`);
+  const cell = (word, ...children) => make("td", { role: "cell", data: { word } }, ...children);
+  return make("tr", { role: "row" }, cell("State", state, next), withPrediction && cell("Prediction", make("a", { href: `/p/${one.prediction}`, title: one.prediction }, make("code", { class: "id" }, one.prediction.slice(0, 12)))),
+    make("th", { scope: "row", role: "rowheader", data: { word: "Event" } }, one.event), make("td", { class: "address", role: "cell", data: { word: "URL" } }, make("code", { title: one.url }, one.url)), cell("Tries", tries(one)),
+    make("td", { class: "actions", role: "cell" }, one.state === "waiting" ? "" : again));
 }
 
 export function table(withPrediction = false) {
-  const heads = ["State", withPrediction && "Prediction", "Event", "URL", "Tries"].filter(Boolean).map((word) => make("th", { scope: "col" }, word));
-  const body = make("tbody");
-  const box = make("div", { class: "table-box", tabIndex: 0, role: "region", "aria-label": "Webhook deliveries" }, make("table", { class: "table" }, make("thead", {}, make("tr", {}, ...heads, make("th", { scope: "col" }, make("span", { class: "sr" }, "Actions")))), body));
+  const heads = ["State", withPrediction && "Prediction", "Event", "URL", "Tries"].filter(Boolean).map((word) => make("th", { scope: "col", role: "columnheader" }, word));
+  const body = make("tbody", { role: "rowgroup" });
+  const box = make("div", { class: "table-box", tabIndex: 0, role: "region", "aria-label": "Webhook deliveries" }, make("table", { class: "table stacked", role: "table" }, make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, ...heads, make("th", { scope: "col", role: "columnheader" }, make("span", { class: "sr" }, "Actions")))), body));
   return { box, body };
 }
 

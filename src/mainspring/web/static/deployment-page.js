@@ -1,9 +1,8 @@
 // One deployment: what runs, how it does, its releases, and what its owner can change.
 import { call } from "./api.js";
 import { dialogForm } from "./ask.js";
-import { button, codeBlock, make, toast } from "./dom.js";
+import { button, codeBlock, make, toast, when } from "./dom.js";
 import { census, figures } from "./figures.js";
-import { ago } from "./format.js";
 import { ReleaseForm } from "./release-form.js";
 import { rollout, stage } from "./rollout.js";
 
@@ -14,7 +13,6 @@ const EVERY_MS = 3000;
 const runs = (release) => ({ model: release.model, version: release.version, ...release.configuration });
 let releasesTold = "";
 
-const moment = (text) => make("time", { dateTime: text, title: new Date(text).toLocaleString(), data: { ago: "" } }, ago(text));
 const version = ({ model, version: id }) => make("a", { href: `/${model}/versions/${id}` }, make("code", {}, `${model}@${id.slice(0, 8)}`));
 
 async function change(body) {
@@ -25,7 +23,7 @@ async function change(body) {
 }
 
 function release(current, given, title, text) {
-  const form = new ReleaseForm({ ...runs(current), ...given });
+  const form = new ReleaseForm({ ...runs(current), ...given }, runs(current));
   return dialogForm({ title, text, fields: form.fields, action: "Release", submit: () => change(form.values()) });
 }
 
@@ -63,9 +61,10 @@ function row(one, current) {
   const { hardware, min_instances: least, max_instances: most } = one.configuration;
   const back = one.number !== current.number && most > 0 && button("Run again", () => release(current, runs(one), `Release what ${one.number} was`, "A new release with this version, hardware and numbers."), { class: "button small", "aria-label": `Run again: release ${one.number}` });
   const told = one.error && make("details", { class: "told" }, make("summary", {}, one.error.split("\n")[0].slice(0, 120)), make("pre", { class: "pane logs" }, [one.error, one.logs].filter(Boolean).join("\n\n")));
-  const lived = one.live_at ? make("span", {}, moment(one.live_at), one.ended_at && " to ", one.ended_at && moment(one.ended_at)) : make("span", { class: "muted" }, "never");
-  return make("tr", {}, make("th", { scope: "row", class: "figure" }, String(one.number)), make("td", {}, stage(one.state), told), make("td", {}, version(one)), make("td", {}, hardware),
-    make("td", { class: "figure" }, `${least}–${most}`), make("td", {}, moment(one.created_at)), make("td", {}, lived), make("td", { class: "actions" }, back));
+  const lived = one.live_at ? make("span", {}, when(one.live_at), one.ended_at && " to ", one.ended_at && when(one.ended_at)) : make("span", { class: "muted" }, "never");
+  const cell = (word, ...children) => make("td", { role: "cell", data: { word }, class: word === "Instances" ? "figure" : undefined }, ...children);
+  return make("tr", { role: "row" }, make("th", { scope: "row", role: "rowheader", data: { word: "Release" } }, make("code", {}, String(one.number))), cell("State", stage(one.state), told), cell("Version", version(one)),
+    cell("Hardware", make("code", {}, hardware)), cell("Instances", `${least}–${most}`), cell("Created", when(one.created_at)), cell("Served", lived), make("td", { class: "actions", role: "cell" }, back));
 }
 
 async function look() {

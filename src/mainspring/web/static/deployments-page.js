@@ -13,10 +13,12 @@ const known = new Map();
 
 function row({ owner, name, current_release: current, rollout: state, now }) {
   const { model, version, configuration: { hardware, min_instances: least, max_instances: most } } = current;
-  const cells = [make("td", {}, rollout(state)), make("th", { scope: "row" }, make("a", { class: "row", href: `/deployments/${owner}/${name}` }, make("code", {}, name))),
-    make("td", {}, make("code", {}, model, make("span", { class: "muted" }, `@${version.slice(0, 8)}`))), make("td", {}, hardware),
-    ...[`${least}–${most}`, now.starting, now.idle, now.processing, now.queue].map((value) => make("td", { class: "figure" }, String(value)))];
-  return make("tr", {}, ...cells);
+  const cell = (word, ...children) => make("td", { role: "cell", data: { word } }, ...children);
+  const cells = [cell("State", rollout(state)), make("th", { scope: "row", role: "rowheader", class: "clip", title: name, data: { word: "Name" } }, make("a", { class: "row", href: `/deployments/${owner}/${name}` }, make("code", {}, name))),
+    make("td", { role: "cell", class: "clip", title: `${model}:${version}`, data: { word: "Model" } }, make("code", {}, model, make("span", { class: "muted" }, `@${version.slice(0, 8)}`))), cell("Hardware", make("code", {}, hardware))];
+  const numbers = { Instances: `${least}–${most}`, Starting: now.starting, Idle: now.idle, Processing: now.processing, "In line": now.queue };
+  for (const [word, value] of Object.entries(numbers)) cells.push(make("td", { class: "figure", role: "cell", data: { word } }, String(value)));
+  return make("tr", { role: "row" }, ...cells);
 }
 
 // Rows are replaced only when what they say has changed, so that the focus stays.

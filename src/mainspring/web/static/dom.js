@@ -1,4 +1,5 @@
 // Elements. Text only ever becomes text nodes: nothing here parses HTML.
+import { ago, exact } from "./format.js";
 
 const sprite = new URL("icons.svg", import.meta.url).pathname;
 const SVG = "http://www.w3.org/2000/svg";
@@ -28,6 +29,9 @@ export function icon(name) {
   svg.append(use);
   return svg;
 }
+
+// How long ago, with the exact moment for who points at it; frame.js keeps it true.
+export const when = (text) => make("time", { dateTime: text, title: exact(text), data: { ago: "" } }, ago(text));
 
 export const unique = (word) => `${word}-${counted += 1}`;
 

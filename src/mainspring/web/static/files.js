@@ -2,12 +2,15 @@
 import { upload } from "./api.js";
 import { button, icon, iconButton, make, toast } from "./dom.js";
 import { bytes } from "./format.js";
+import { sortable, sorters } from "./sorting.js";
 
 const INLINE = 256 * 1024;
 const kinds = [["image", /image|photo|picture|img|mask|frame|face/i], ["audio", /audio|speech|voice|sound|song|music/i], ["video", /video|clip|movie/i]];
 const told = (element) => element.dispatchEvent(new Event("input", { bubbles: true }));
-const guess = (field) => kinds.find(([, words]) => words.test(field.name))?.[0] ?? "";
-const accepts = (field) => field.schema["x-cog-accept"] ?? field.schema.items?.["x-cog-accept"] ?? (guess(field) ? `${guess(field)}/*` : "");
+const said = (field) => field.schema["x-cog-accept"] ?? field.schema.items?.["x-cog-accept"] ?? "";
+// What kind of file it takes: as its author said, else as its name lets one think.
+const guess = (field) => kinds.find(([kind, words]) => (said(field) ? said(field).includes(`${kind}/`) : words.test(field.name)))?.[0] ?? "";
+const accepts = (field) => said(field) || (guess(field) ? `${guess(field)}/*` : "");
 
 const dataUri = (file) => new Promise((done, failed) => {
   const reader = new FileReader();
@@ -32,7 +35,9 @@ export function preview(one) {
   const url = one.file ? URL.createObjectURL(one.file) : one.value;
   const type = one.file?.type || (/^data:([^;,]+)/i.exec(one.value)?.[1] ?? typeByName(one.name));
   const own = one.file || /^data:/i.test(one.value) || (URL.canParse(one.value) && new URL(one.value).host === location.host && new URL(one.value).pathname.startsWith("/outputs/"));
-  const words = make("span", { class: "file-name" }, one.name, one.file && make("span", { class: "muted" }, ` ${bytes(one.file.size)}`));
+  const away = !one.file && /^https?:/i.test(one.value);
+  const named = away ? make("a", { href: one.value, title: one.value, target: "_blank", rel: "noopener noreferrer nofollow" }, one.name) : one.name;
+  const words = make("span", { class: "file-name", title: one.name }, named, one.file && make("span", { class: "muted" }, ` ${bytes(one.file.size)}`));
   if (own && type.startsWith("image/")) return [make("img", { src: url, alt: "" }), words];
   if (own && type.startsWith("audio/")) return [make("span", { class: "grow" }, words, make("audio", { src: url, controls: true }))];
   if (own && type.startsWith("video/")) return [make("video", { src: url, controls: true, muted: true }), words];
@@ -128,12 +133,11 @@ export function fileWidget(field) {
 }
 
 export function filesWidget(field) {
-  const rows = make("ul", { class: "items" });
+  const rows = sortable(make("ul", { class: "items" }));
   const add = (value) => {
     const one = held(value);
-    const row = make("li", { class: "item" }, make("div", { class: "preview" }, ...preview(one)),
-      iconButton("up", "Move up", () => { row.previousElementSibling?.before(row); told(box); }),
-      iconButton("close", `Remove ${one.name}`, () => { row.remove(); told(box); }));
+    const row = make("li", { class: "item" }, make("div", { class: "preview" }, ...preview(one)));
+    row.append(...sorters(row, () => told(box)), iconButton("close", `Remove ${one.name}`, () => { row.remove(); told(box); }));
     row.one = one;
     rows.append(row);
   };

@@ -3,10 +3,15 @@
 export function span(ms) {
   if (!Number.isFinite(ms)) return "";
   if (ms < 0) return "0 ms";
+  if (ms < 10) return `${Number(ms.toFixed(1))} ms`;
   if (ms < 1000) return `${Math.round(ms)} ms`;
-  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
-  const minutes = Math.floor(ms / 60_000);
-  return minutes < 60 ? `${minutes} min ${Math.round((ms % 60_000) / 1000)} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  if (ms < 59_950) return `${(ms / 1000).toFixed(1)} s`;
+  const seconds = Math.max(60, Math.floor(ms / 1000));
+  for (const [limit, unit, word, part, small] of [[3600, 60, "min", 1, "s"], [172_800, 3600, "h", 60, "min"]]) {
+    const rest = Math.floor((seconds % unit) / part);
+    if (seconds < limit) return `${Math.floor(seconds / unit)} ${word}${rest ? ` ${rest} ${small}` : ""}`;
+  }
+  return `${Math.floor(seconds / 86_400)} d`;
 }
 
 export function bytes(size) {
@@ -17,7 +22,10 @@ export function bytes(size) {
   return `${at && number < 100 ? number.toFixed(1) : Math.round(number)} ${units[at]}`;
 }
 
-export function money(usd) {
+// Dollars, as a number or as the API tells them.
+export function money(given) {
+  const usd = Number(given);
+  if (usd > 0 && usd < 1e-6) return "< $0.000001";
   return `$${usd >= 1 ? usd.toFixed(2) : Number(usd.toPrecision(2))}`;
 }
 
@@ -29,6 +37,9 @@ export function ago(text, now = Date.now()) {
   }
   return text.slice(0, 10);
 }
+
+// A moment for those who want to know it exactly, as the reader's clock shows it.
+export const exact = (text) => new Date(text).toLocaleString([], { dateStyle: "medium", timeStyle: "medium" });
 
 export function ordinal(number) {
   const tens = number % 100;

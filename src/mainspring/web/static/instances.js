@@ -2,7 +2,7 @@
 import { call } from "./api.js";
 import { dialogForm } from "./ask.js";
 import { button, copier, icon, make, toast } from "./dom.js";
-import { ago, bytes, span } from "./format.js";
+import { ago, bytes, exact, span } from "./format.js";
 
 const SHAPES = { booting: "starting", ready: "succeeded", stopping: "canceled", ended: "aborted" };
 const COLUMNS = [["State", "state-cell"], ["Version"], ["Hardware"], ["Memory", "figure"], ["GPU memory", "figure gpu"], ["Load", "figure"], ["Since", "figure"], ["", "actions"]];
@@ -45,7 +45,7 @@ class Line {
     memory.textContent = room(one.memory);
     gpu.textContent = one.gpu_memory ? room(one.gpu_memory) : "";
     load.textContent = one.state === "ended" ? "" : `${one.running} / ${one.slots}`;
-    since.replaceChildren(make("time", { dateTime: one.since, title: new Date(one.since).toLocaleString(), data: one.state === "booting" ? {} : { ago: "" } },
+    since.replaceChildren(make("time", { dateTime: one.since, title: exact(one.since), data: one.state === "booting" ? {} : { ago: "" } },
       one.state === "booting" ? span(Date.now() - Date.parse(one.since)) : ago(one.since)));
     this.stop.hidden = !["booting", "ready"].includes(one.state);
   }
@@ -64,8 +64,8 @@ class Line {
   async open() {
     let one;
     try { one = await call(`/fleet/${this.one.id}`); } catch (error) { toast(error.message); return; }
-    const facts = [["Instance", make("code", {}, one.id)], ["Created", new Date(one.created_at).toLocaleString()], one.ready_at && ["Booted in", span(Date.parse(one.ready_at) - Date.parse(one.created_at))],
-      one.ended_at && ["Ended", new Date(one.ended_at).toLocaleString()], one.cause && ["Booted because", one.cause], one.reason && ["Went because", one.reason], one.fault && ["Fault", one.fault]];
+    const facts = [["Instance", make("code", {}, one.id)], ["Created", exact(one.created_at)], one.ready_at && ["Booted in", span(Date.parse(one.ready_at) - Date.parse(one.created_at))],
+      one.ended_at && ["Ended", exact(one.ended_at)], one.cause && ["Booted because", one.cause], one.reason && ["Went because", one.reason], one.fault && ["Fault", one.fault]];
     const dialog = make("dialog", { class: "logs", "aria-label": `Setup logs of ${one.id}`, on: { close: () => { dialog.remove(); this.logs.focus(); }, click: (event) => { if (event.target === dialog) dialog.close(); } } },
       make("div", { class: "logs-head" }, make("h2", {}, "Setup logs"), copier(() => one.setup_logs, "Copy the logs"), button("Close", () => dialog.close(), { class: "button small" })),
       make("dl", { class: "facts" }, ...facts.filter(Boolean).map(([word, value]) => make("div", {}, make("dt", {}, word), make("dd", {}, value)))),

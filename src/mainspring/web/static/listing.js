@@ -1,9 +1,8 @@
 // A table of what a section of the API lists, page after page.
 import { call, signIn } from "./api.js";
 import { button, make } from "./dom.js";
-import { ago } from "./format.js";
 
-export const when = (text) => make("time", { dateTime: text, title: new Date(text).toLocaleString(), data: { ago: "" } }, ago(text));
+export { when } from "./dom.js";
 
 // box holds [data-asking], [data-none] (shown when there is nothing) and [data-trouble].
 // columns: [word, cell(item), class]; a cell gives a text, an element or a list of them.
@@ -12,7 +11,7 @@ export class Listing {
     Object.assign(this, { box, path, label, columns, keep, next: null });
     this.body = make("tbody", { role: "rowgroup" });
     const heads = columns.map(([word, , kind]) => make("th", { scope: "col", role: "columnheader", class: kind === "figure" ? "number" : kind }, word || make("span", { class: "sr" }, "Actions")));
-    this.table = make("div", { class: "table-box", hidden: true }, make("table", { class: "table listing stacked", role: "table" },
+    this.table = make("div", { class: "table-box", tabIndex: 0, role: "region", "aria-label": label, hidden: true }, make("table", { class: "table listing stacked", role: "table" },
       make("caption", { class: "sr" }, label), make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, ...heads)), this.body));
     this.older = button("Show older", () => this.load(this.next), { class: "button", hidden: true });
     box.append(this.table, this.older);

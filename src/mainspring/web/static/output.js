@@ -1,13 +1,17 @@
 // What a prediction gave, by its kind. Files of this server are shown; any other URL stays a link.
 import { ours } from "./api.js";
-import { icon, make } from "./dom.js";
+import { make } from "./dom.js";
+import { framed, film, reading, saved, sound } from "./file-output.js";
 import { nameOf } from "./files.js";
 import { markdown } from "./markdown.js";
+import { tree } from "./tree.js";
 
 const pictures = /\.(png|jpe?g|webp|gif|avif|bmp|svg)$/i;
 const sounds = /\.(wav|mp3|ogg|oga|flac|m4a|opus|aac)$/i;
 const films = /\.(mp4|webm|mov|m4v)$/i;
 const solids = /\.(glb|gltf|obj|stl|ply|usdz|fbx)$/i;
+const texts = /\.(txt|log|md|markdown|json|jsonl|csv|tsv|srt|vtt|ya?ml|toml)$/i;
+const pages = /\.html?$/i;
 
 // {address, kind, name} of a text that is a file; null for any other.
 export function fileOf(text) {
@@ -19,7 +23,7 @@ export function fileOf(text) {
   const own = ours(text);
   const name = nameOf(text);
   if (!own?.startsWith("/outputs/")) return { address: text, kind: "link", name };
-  const kind = [[pictures, "image"], [sounds, "audio"], [films, "video"], [solids, "solid"]].find(([endings]) => endings.test(path))?.[1] ?? "file";
+  const kind = [[pictures, "image"], [sounds, "audio"], [films, "video"], [solids, "solid"], [texts, "text"], [pages, "page"]].find(([endings]) => endings.test(path))?.[1] ?? "file";
   return { address: own, kind, name };
 }
 
@@ -51,15 +55,7 @@ function written(text, caret) {
 
 function shown(file, about) {
   if (file.kind === "image") return picture(file, about.before);
-  if (file.kind === "audio") return make("figure", { class: "tile" }, make("audio", { src: file.address, controls: true, "aria-label": file.name }), saved(file));
-  if (file.kind === "video") return make("figure", { class: "tile single" }, make("video", { src: file.address, controls: true, loop: true, muted: true, playsInline: true, "aria-label": file.name }), saved(file));
-  return saved(file);
-}
-
-function saved(file) {
-  if (file.kind === "link") return make("p", { class: "file-line" }, icon("file"), make("a", { href: file.address, target: "_blank", rel: "noopener noreferrer nofollow" }, file.address));
-  return make("p", { class: "file-line" }, icon(file.kind === "solid" ? "file" : "download"),
-    make("a", { href: file.address, download: file.name, "aria-label": `Download ${file.name}` }, file.name), file.kind === "solid" && make("span", { class: "muted" }, "3D model"));
+  return ({ audio: sound, video: film, text: reading, page: framed })[file.kind]?.(file) ?? saved(file);
 }
 
 function picture(file, before) {
@@ -104,22 +100,4 @@ function fieldsOf(object) {
   const nested = entries.some(([, one]) => one && typeof one === "object") && !entries.some(([, one]) => fileOf(one) || (Array.isArray(one) && one.some(fileOf)));
   if (nested || !entries.length) return tree(object);
   return make("dl", { class: "value-rows" }, ...entries.map(([key, one]) => make("div", {}, make("dt", {}, key), make("dd", {}, ...(one === null ? [make("span", { class: "muted" }, "null")] : preview(one))))));
-}
-
-// JSON that can be folded.
-export function tree(value, key = null, depth = 0) {
-  const head = key === null ? [] : [make("span", { class: "key" }, key), ": "];
-  if (value && typeof value === "object") {
-    const entries = Object.entries(value);
-    const list = Array.isArray(value);
-    const size = `${entries.length} ${list ? (entries.length === 1 ? "item" : "items") : (entries.length === 1 ? "key" : "keys")}`;
-    if (!entries.length) return make("div", { class: depth ? "leaf" : "tree" }, ...head, list ? "[]" : "{}");
-    const node = make("details", { open: depth < 2 && entries.length <= 100 }, make("summary", {}, ...head, make("span", { class: "muted" }, list ? `[ ${size} ]` : `{ ${size} }`)));
-    const fill = () => { if (node.open && node.children.length === 1) node.append(...entries.map(([name, one]) => tree(one, name, depth + 1))); };
-    node.addEventListener("toggle", fill);
-    fill();
-    return depth ? node : make("div", { class: "tree" }, node);
-  }
-  const text = typeof value === "string" ? make("span", { class: "text" }, JSON.stringify(value.length > 400 ? `${value.slice(0, 400)}…` : value)) : String(value);
-  return make("div", { class: depth ? "leaf" : "tree" }, ...head, text);
 }

@@ -6,6 +6,7 @@ import { money, span } from "./format.js";
 import { follow } from "./follow.js";
 import { Form } from "./form.js";
 import { Result } from "./result.js";
+import { Sharing } from "./sharing.js";
 import { serverFaults } from "./schema.js";
 import { code, gives, languages } from "./snippets.js";
 
@@ -86,11 +87,19 @@ function watch(prediction, input) {
   result?.close();
   result = new Result(place, { text: data.streams.text, before: before(input) });
   result.more.append(make("a", { class: "button small", href: `/p/${prediction.id}` }, "Open"), copier(() => location.origin + `/p/${prediction.id}`, "Copy the link"));
+  const mine = result;
+  const sharing = new Sharing(make("div"), prediction.id, () => {});
+  mine.element.append(sharing.place);
   result.show(prediction);
   current = follow(prediction, {
     text: data.streams.text,
-    changed: (now) => { result.show(now); if (ended(now.status)) over(now); },
-    said: (output) => result.say(output),
+    changed: (now) => {
+      mine.show(now);
+      if (!ended(now.status)) return;
+      over(now);
+      if (now.status === "succeeded") { mine.more.prepend(sharing.button); sharing.look(true); }
+    },
+    said: (output) => mine.say(output),
     lost: (error) => toast(error.message),
   });
   current.id = prediction.id;
@@ -186,6 +195,15 @@ function watchEnded(given) {
   result.close();
   estimate(given.metrics?.predict_time);
 }
+
+// What runs took lately, and cost.
+function lately({ p50_s: median, p95_s: most, cost_p50: cost }) {
+  const price = Number(cost) ? ` They cost about ${money(cost)}, ${Math.floor(1 / Number(cost)).toLocaleString("en")} for $1.` : "";
+  part("lately").textContent = `Runs take about ${span(median * 1000)} on ${data.hardware}, 95 of 100 at most ${span(most * 1000)}.${price}`;
+  part("lately").hidden = false;
+}
+
+if (data.estimate) lately(data.estimate);
 
 if (deployment) {
   const link = make("a", { href: `/deployments/${deployment.split("/").map(encodeURIComponent).join("/")}` }, deployment);

@@ -66,6 +66,8 @@ export class Plot {
     const places = [[0, "start"], [Math.floor(this.times.length / 2), "middle"], [this.times.length - 1, "end"]];
     const hours = places.map(([index, anchor]) => draw("text", { class: "plot-scale", x: this.x(index), y: HEIGHT - 6, "text-anchor": anchor }, clock(this.times[index])));
     const curves = this.series.map(({ values }, index) => draw("g", { class: `plot-series line-${index}` }, ...curve(values, this.x, y)));
+    const nothing = this.series.every(({ values }) => values.every((one) => one === null));
+    if (nothing) lines.push(draw("text", { class: "plot-scale", x: (left + width - right) / 2, y: (top + HEIGHT - bottom) / 2 - 6, "text-anchor": "middle" }, "none in this time"));
     this.rule = draw("line", { class: "plot-rule", y1: top, y2: HEIGHT - bottom, visibility: "hidden" });
     this.canvas.setAttribute("width", width);
     this.canvas.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);

@@ -4,7 +4,7 @@ import { dialogForm } from "./ask.js";
 import { button, copier, make, toast } from "./dom.js";
 import { deliveries } from "./deliveries.js";
 import { follow } from "./follow.js";
-import { facts, inputs, isTraining, pictureIn } from "./prediction-parts.js";
+import { facts, inputs, isTraining, pictureIn, versionPage } from "./prediction-parts.js";
 import { Result } from "./result.js";
 import { Sharing } from "./sharing.js";
 
@@ -41,7 +41,7 @@ const remove = (show) => button("Delete data", () => dialogForm({
 }), { class: "button danger" });
 
 function actions(one, sharing, show) {
-  const edit = make("a", { class: "button", href: `/${one.model}/versions/${one.version}?from=${id}` }, "Edit in the playground");
+  const edit = make("a", { class: "button", href: `${versionPage(one)}?from=${id}` }, "Edit in the playground");
   if (isTraining(one)) return ended(one.status) ? [make("a", { class: "button", href: `/${one.model}/train` }, "Train again")] : [stop()];
   if (!ended(one.status)) return [stop(), edit];
   if (one.data_removed) return [];
@@ -89,7 +89,7 @@ async function open() {
     }
     shown = now;
   };
-  if (training) part("over").textContent = "Training";
+  if (training) { part("over").textContent = "Trainings"; part("over").href = "/trainings"; }
   result.more.append(copier(() => location.href, "Copy the link"));
   show(first);
   if (first.webhook) deliveries(part("deliveries"), id);

@@ -1,9 +1,10 @@
 // A prediction as it goes on: status, timeline, progress, and Preview | JSON | Logs.
 import { ended } from "./api.js";
-import { copier, make, segments, state } from "./dom.js";
+import { copier, iconButton, make, segments, state, toast } from "./dom.js";
 import { money, span } from "./format.js";
-import { preview, tree } from "./output.js";
+import { fileOf, preview } from "./output.js";
 import { Timeline } from "./timeline.js";
+import { tree } from "./tree.js";
 
 const TQDM = /(?:^|[\r\n])[^\r\n]*?(\d{1,3})%\|[^|\r\n]*\|\s*(\d+)\/(\d+)(?:\s*\[([^\]\r\n]*)\])?/g;
 
@@ -14,6 +15,10 @@ export function progress(logs) {
   const left = /<([\d:]+)/.exec(last[4] ?? "")?.[1];
   return { percent: Number(last[1]), text: `${last[2]} of ${last[3]}${left && last[2] !== last[3] ? `, ${left} left` : ""}` };
 }
+
+const TAIL = 8;
+const LAST = 20;
+const lines = (logs, most) => settled(logs).trimEnd().split("\n").slice(-most).join("\n");
 
 // Lines as a terminal would leave them: what follows a carriage return overwrites.
 const settled = (logs) => logs.replaceAll("\r\n", "\n").replace(/[^\n]*\r(?=[^\n])/g, "").replace(/\x1b\[[0-9;]*[A-Za-z]/g, "");
@@ -36,7 +41,9 @@ export class Result {
     this.json = make("div", { class: "pane", tabIndex: 0, role: "region", "aria-label": "JSON", hidden: true });
     this.logs = make("div", { class: "pane logs", tabIndex: 0, role: "log", "aria-label": "Logs", "aria-live": "off", hidden: true });
     const list = make("div", { class: "segments", "aria-label": "Show the result as" });
-    place.replaceChildren(make("div", { class: "result" }, this.head, this.timeline.element, this.progress, list, this.view, this.json, this.logs));
+    this.take = make("span", { class: "actions", hidden: true }, copier(() => taken(this.shown.output).text, "Copy the output"), iconButton("download", "Download the output", () => this.#save()));
+    this.element = make("div", { class: "result" }, this.head, this.timeline.element, this.progress, make("div", { class: "result-tabs" }, list, this.take), this.view, this.json, this.logs);
+    place.replaceChildren(this.element);
     segments(list, [["view", "Preview"], ["json", "JSON"], ["logs", "Logs"]], (key) => {
       for (const name of ["view", "json", "logs"]) this[name].hidden = name !== key;
       if (key === "logs") this.logs.scrollTop = this.logs.scrollHeight;
@@ -53,6 +60,7 @@ export class Result {
     const same = (key) => JSON.stringify(before[key]) === JSON.stringify(prediction[key]);
     if (!same("status")) this.status.replaceChildren(state(prediction.status));
     if (!same("output") || !same("status") || !same("error")) this.#view();
+    else if (!same("logs") && (prediction.output ?? null) === null) this.#view();
     if (!same("logs")) this.#logs();
     if (!this.json.hidden) this.#json();
     this.#tick();
@@ -71,10 +79,21 @@ export class Result {
     const found = preview(output, { ...this.about, done });
     const parts = [];
     if (error) parts.push(make("div", { class: "banner bad", role: "alert" }, error));
-    if (error && logs && !found.length) parts.push(make("p", { class: "muted" }, "Last lines of the logs:"), make("pre", {}, settled(logs).trimEnd().split("\n").slice(-20).join("\n")));
-    if (removed) parts.push(make("p", { class: "muted" }, "Input and output were removed."));
+    if (error && logs) parts.push(make("p", { class: "muted" }, "Last lines of the logs:"), make("pre", { class: "tail" }, lines(logs, LAST)));
+    if (removed) parts.push(make("p", { class: "muted" }, `Input, output and logs were removed${gone(this.shown)}. That it ran, and for how long, stays.`));
     else if (!found.length && !error) parts.push(make("p", { class: "muted" }, empty(status)));
+    if (!done && !found.length && logs) parts.push(make("pre", { class: "tail" }, lines(logs, TAIL)));
     this.view.replaceChildren(...found, ...parts);
+    this.take.hidden = !done || !found.length;
+  }
+
+  #save() {
+    const { files, name, text, type } = taken(this.shown.output);
+    const url = files.length ? null : URL.createObjectURL(new Blob([text], { type }));
+    const links = url ? [[url, name]] : files.map((file) => [file.address, file.name]);
+    for (const [href, download] of links) make("a", { href, download }).click();
+    if (url) setTimeout(() => URL.revokeObjectURL(url), 10_000);
+    if (links.length > 1) toast(`Saving ${links.length} files`);
   }
 
   #json() {
@@ -102,6 +121,21 @@ export class Result {
     this.clock.textContent = ended(status) && !started ? "" : `${span(ran)}${cost}`;
     if (ended(status)) this.progress.hidden = true;
   }
+}
+
+// The output to be taken along: files of this server to be saved, anything else as text.
+function taken(output) {
+  const all = [output].flat();
+  const files = all.map(fileOf);
+  if (files.length && files.every((one) => one && one.kind !== "link")) return { files, text: all.join("\n") };
+  if (all.every((one) => typeof one === "string")) return { files: [], name: "output.txt", text: all.join(""), type: "text/plain" };
+  return { files: [], name: "output.json", text: JSON.stringify(output, null, 2), type: "application/json" };
+}
+
+// How long its data was kept, where its time had passed.
+function gone({ completed_at: completed, expires_at: expires }) {
+  if (!completed || !expires || Date.parse(expires) > Date.now()) return "";
+  return `: they are kept for ${span(Date.parse(expires) - Date.parse(completed))} after the end`;
 }
 
 function empty(status) {

@@ -1,7 +1,7 @@
 // One row of the lists of what ran: drawn once, then kept true.
 import { ended } from "./api.js";
-import { copier, make, state } from "./dom.js";
-import { ago, money, span } from "./format.js";
+import { copier, make, state, when } from "./dom.js";
+import { money, span } from "./format.js";
 
 const cell = (name, ...children) => make("td", { class: name, role: "cell" }, ...children);
 
@@ -24,7 +24,7 @@ export class Row {
     this.training = training;
     this.id = one.id;
     const link = make("a", { class: "row", href: `/p/${one.id}`, title: one.id }, make("span", { class: "sr" }, training ? "Training " : "Prediction "), make("code", {}, one.id.slice(0, 12)));
-    const created = make("time", { dateTime: one.created_at, title: new Date(one.created_at).toLocaleString(), data: { ago: "" } }, ago(one.created_at));
+    const created = when(one.created_at);
     this.status = cell("status");
     this.run = cell("run figure");
     this.cost = cell("cost figure");
@@ -46,13 +46,17 @@ export class Row {
     }
     this.one = one;
     this.tick();
-    this.cost.textContent = one.cost ? money(Number(one.cost.amount)) : "";
-    this.cost.title = one.cost?.at_replicate ? `${money(Number(one.cost.at_replicate))} at Replicate’s list prices` : "";
+    this.cost.textContent = one.cost ? money(one.cost.amount) : "";
+    this.cost.title = one.cost?.at_replicate ? `${money(one.cost.at_replicate)} at Replicate’s list prices` : "";
     this.cost.hidden = !Row.costs;
     this.made?.replaceChildren(trained(one));
   }
 
-  tick() { this.run.textContent = ran(this.one); }
+  tick() {
+    this.run.textContent = ran(this.one);
+    const begun = this.one.timeline?.started_at ?? this.one.started_at;
+    this.run.title = begun ? `waited ${span(Date.parse(begun) - Date.parse(this.one.created_at))}` : "";
+  }
 
   tint() {
     this.element.classList.add("fresh");

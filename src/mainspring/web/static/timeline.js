@@ -9,11 +9,15 @@ export function parts(prediction, now = Date.now()) {
   const told = prediction.timeline ?? {};
   const at = (text) => (text ? Date.parse(text) : undefined);
   const end = at(told.completed_at ?? prediction.completed_at) ?? now;
+  const begun = at(told.started_at ?? prediction.started_at);
+  // An instance that was ready long before took something else first.
+  const ready = at(told.steps?.find(({ name }) => name === "ready")?.at);
   const moments = [
     ["queued", at(told.queued_at ?? prediction.created_at)],
     ["booting", at(told.booting_at)],
     ["setup", at(told.setup_at)],
-    ["running", at(told.started_at ?? prediction.started_at)],
+    ["queued", (begun ?? end) - ready > 200 ? ready : undefined],
+    ["running", begun],
     ["uploading", at(told.uploading_at)],
   ].filter(([, from]) => from !== undefined && from <= end);
   const all = moments.map(([part, from], index) => ({ part, from, to: Math.max(from, moments[index + 1]?.[1] ?? end) }));
@@ -59,13 +63,14 @@ export class Timeline {
     });
     const first = prediction.timeline?.first_output_at;
     this.list.title = first ? `first output after ${span(Date.parse(first) - Date.parse(prediction.timeline.queued_at ?? prediction.created_at))}` : "";
-    this.#steps(prediction.timeline ?? {});
+    this.#steps(prediction.timeline ?? {}, prediction.status === "starting");
     this.wait.textContent = waiting(prediction);
     this.wait.hidden = !this.wait.textContent;
   }
 
-  // Each step of the boot with how long it took since the one before.
-  #steps({ booting_at: begun, steps = [] }) {
+  // Each step of the boot with how long it took since the one before; open while one waits for it.
+  #steps({ booting_at: begun, steps = [] }, live) {
+    if (live !== this.live) this.live = this.boot.open = live;
     const shape = JSON.stringify(steps);
     if (shape === this.told) return;
     this.told = shape;

@@ -1,9 +1,9 @@
 // The Train tab: the form of a training, where what it learns goes, how it is going, and those before.
 import { call, cancel, ended, signIn } from "./api.js";
-import { make, pageData, state, toast } from "./dom.js";
+import { make, pageData, state, toast, when } from "./dom.js";
 import { follow } from "./follow.js";
 import { Form } from "./form.js";
-import { ago, span } from "./format.js";
+import { span } from "./format.js";
 import { Result } from "./result.js";
 import { serverFaults } from "./schema.js";
 
@@ -103,9 +103,10 @@ part("cancel").addEventListener("click", async () => {
 function row(one) {
   const version = became(one);
   const ran = one.metrics?.predict_time;
-  return make("tr", {}, make("td", {}, state(one.status)), make("th", { scope: "row" }, make("a", { class: "row", href: `/p/${one.id}` }, make("code", { class: "id" }, `${one.id.slice(0, 8)}…`))),
-    make("td", {}, version ? make("a", { href: version }, make("code", {}, `${one.output.version.slice(0, one.output.version.indexOf(":") + 9)}`)) : make("span", { class: "muted" }, "–")),
-    make("td", {}, ago(one.created_at)), make("td", { class: "figure" }, ran === undefined ? "" : span(ran * 1000)));
+  const cell = (word, ...children) => make("td", { role: "cell", data: { word } }, ...children);
+  return make("tr", { role: "row" }, cell("Status", state(one.status)), make("th", { scope: "row", role: "rowheader", data: { word: "ID" } }, make("a", { class: "row", href: `/p/${one.id}`, title: one.id }, make("code", {}, one.id.slice(0, 12)))),
+    cell("Became", version ? make("a", { href: version }, make("code", {}, `${one.output.version.slice(0, one.output.version.indexOf(":") + 9)}`)) : make("span", { class: "muted" }, "–")),
+    cell("Created", when(one.created_at)), make("td", { class: "figure", role: "cell", data: { word: "Ran" } }, ran === undefined ? "" : span(ran * 1000)));
 }
 
 async function before() {

@@ -2,6 +2,7 @@
 import { call } from "./api.js";
 import { dialogForm } from "./ask.js";
 import { button, copier, make, segments, toast } from "./dom.js";
+import { exact } from "./format.js";
 import { row, table } from "./deliveries.js";
 
 const part = (name) => document.querySelector(`[data-${name}]`);
@@ -33,7 +34,7 @@ part("rotate").addEventListener("click", async () => {
   });
   if (!made) return;
   showSecret(made.key);
-  if (made.previous_expires_at) part("until").textContent = `The one before signs as well until ${new Date(made.previous_expires_at).toLocaleString()}.`;
+  if (made.previous_expires_at) part("until").textContent = `The one before signs as well until ${exact(made.previous_expires_at)}.`;
 });
 
 // A page of deliveries; the first one is looked at again and again.

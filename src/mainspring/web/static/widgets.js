@@ -2,6 +2,7 @@
 // get() throws SyntaxError for what can't be read. A change makes a bubbling "input" event.
 import { icon, iconButton, make, unique, button } from "./dom.js";
 import { filesWidget, fileWidget } from "./files.js";
+import { sortable, sorters } from "./sorting.js";
 
 const told = (element) => element.dispatchEvent(new Event("input", { bubbles: true }));
 
@@ -72,14 +73,13 @@ function checkbox(field) {
 
 function list(field) {
   if (field.item === "file") return filesWidget(field);
-  const rows = make("ul", { class: "items" });
+  const rows = sortable(make("ul", { class: "items" }));
   const one = { ...field, name: "", kind: field.item, schema: { maxLength: 40, ...field.schema.items }, fallback: undefined, required: false };
   const add = (value, focus = false) => {
     const inner = widget({ ...one, id: unique("item") });
     inner.set(value);
-    const row = make("li", { class: "item" }, inner.element,
-      iconButton("up", "Move up", () => { row.previousElementSibling?.before(row); number_(); told(element); }),
-      iconButton("close", "Remove", () => { row.remove(); number_(); told(element); }));
+    const row = make("li", { class: "item" }, inner.element);
+    row.append(...sorters(row, () => { number_(); told(element); }), iconButton("close", "Remove", () => { row.remove(); number_(); told(element); }));
     row.inner = inner;
     rows.append(row);
     number_();

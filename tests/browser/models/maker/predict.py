@@ -42,11 +42,19 @@ def page() -> Path:
     return Path("page.html")
 
 
+def files() -> list[Path]:
+    Path("notes.md").write_text("# Notes\n\n- **one**\n- <img src=x onerror=alert(1)>\n")
+    Path("data.json").write_text('{"parts": [{"name": "spring", "turns": 7}]}')
+    Path("long.txt").write_text("\n".join(f"line {number}" for number in range(20_000)))
+    Path("solid.glb").write_bytes(b"glTF" + bytes(1000))
+    return [Path(name) for name in ("notes.md", "data.json", "long.txt", "solid.glb")]
+
+
 class Runner(BaseRunner):
     def run(
         self,
         what: str = Input(
-            description="What to make", choices=["picture", "pictures", "sound", "page"], default="picture"
+            description="What to make", choices=["picture", "pictures", "sound", "page", "files"], default="picture"
         ),
         image: Optional[Path] = Input(description="A picture to turn", default=None),
         delay: float = Input(description="Seconds for each of ten steps", ge=0, le=5, default=0),
@@ -61,5 +69,6 @@ class Runner(BaseRunner):
             "pictures": lambda: [png(f"picture-{n}.png", n) for n in range(4)],
             "sound": lambda: [tone()],
             "page": lambda: [page()],
+            "files": files,
         }
         return makers[what]()
