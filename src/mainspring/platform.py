@@ -32,6 +32,7 @@ from mainspring.services.curator import put_collections
 from mainspring.services.director import Director
 from mainspring.services.eraser import Eraser
 from mainspring.services.fetch import Fetcher
+from mainspring.services.followers import Followers
 from mainspring.services.gauge import Gauge
 from mainspring.services.inputs import Inputs
 from mainspring.services.installer import Installer
@@ -40,6 +41,7 @@ from mainspring.services.lines import Lines
 from mainspring.services.rollouts import Rollouts
 from mainspring.services.scribe import Scribe
 from mainspring.services.treasurer import Treasurer
+from mainspring.services.trimmer import Trimmer
 from mainspring.services.webhooks import Webhooks
 from mainspring.services.weights import Weights
 from mainspring.settings import Settings
@@ -93,6 +95,8 @@ class Platform:
         self.eraser = self._eraser()
         self.webhooks = self._webhooks()
         self.treasurer = self._treasurer()
+        self.followers = self._followers()
+        self.trimmer = Trimmer(settings=settings, cache=self.ledger.cache, now=now)
         self._loops: list[asyncio.Task[None]] = []
 
     def app(self) -> ASGIApp:
@@ -135,12 +139,14 @@ class Platform:
     async def start(self) -> None:
         """Clear up after an earlier process, then begin every loop."""
         await self.director.recover()
+        await self.followers.recover()
         await self.builder.sweep()
         await put_collections(self.ledger.discovery.collections, self.settings.collections, self.now())
         await self.weights.clear_up()
         for loop in (
             *(self.scribe, self.autoscaler, self.rollouts, self.director, self.janitor),
             *(self.weights, self.eraser, self.webhooks, self.treasurer, self.gauge),
+            *(self.followers, self.trimmer),
         ):
             self._loops.append(asyncio.create_task(supervise(loop, self.hints), name=type(loop).__name__))
 
@@ -260,6 +266,20 @@ class Platform:
             renderer=self.renderer,
             signing=self.ledger.signing,
             egress=self.egress,
+            now=self.now,
+        )
+        self.feed.on_end(made.ended)
+        return made
+
+    def _followers(self) -> Followers:
+        made = Followers(
+            hints=self.hints,
+            feed=self.feed,
+            catalog=self.ledger.catalog,
+            predictions=self.ledger.predictions,
+            following=self.ledger.following,
+            spending=self.ledger.spending,
+            objects=self.objects,
             now=self.now,
         )
         self.feed.on_end(made.ended)

@@ -14,6 +14,7 @@ from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
+from mainspring.api.caching import Plan, answered, cache_headers, plan, wished
 from mainspring.api.context import Context, context, token_of
 from mainspring.api.repeating import Note, once
 from mainspring.api.session import made_by
@@ -70,9 +71,17 @@ class CreateBody(msgspec.Struct):
     lifetime: Annotated[
         str | int | None, Meta(description="Like the header Cancel-After.", examples=["5m"])
     ] = None
+    cache: Annotated[
+        bool | str | int | None,
+        Meta(
+            description="Ours, goes before Cache-Control. `true`: answer from the store, if the model is deterministic;"
+            " an age like `1h`: with what is no older; `false`: run it, and store what comes; `no-store`: don't.",
+            examples=[True, "1h"],
+        ),
+    ] = None
 
 
-_HEADER_NAMES = {"prefer": "Prefer", "cancel_after": "Cancel-After"}
+_HEADER_NAMES = {"prefer": "Prefer", "cancel_after": "Cancel-After", "cache_control": "Cache-Control"}
 
 
 class CreateHeaders(KeyHeaders, rename=_HEADER_NAMES):
@@ -87,6 +96,15 @@ class CreateHeaders(KeyHeaders, rename=_HEADER_NAMES):
     ] = None
     cancel_after: Annotated[
         str | None, Meta(description="5 s to 24 h, like `30s`, `5m` or `1h30m`.", examples=["5m"])
+    ] = None
+
+    cache_control: Annotated[
+        str | None,
+        Meta(
+            description="`max-age=N`: answer from the store with what is no older than N seconds; `no-cache`: run it;"
+            " `no-store`: don't store what comes.",
+            examples=["max-age=3600"],
+        ),
     ] = None
 
 
@@ -115,7 +133,10 @@ async def create_prediction(request: Request, order: Order) -> Response:
     """Make what is ordered, and reply with it; a repeated request gets what it made. Raises ApiError."""
 
     async def make(note: Note) -> Response:
-        return await _reply(request, await _create(request, order, note), order.version)
+        prediction, caching = await _create(request, order, note)
+        response = await _reply(request, prediction, order.version)
+        response.headers.update(cache_headers(caching, prediction))
+        return response
 
     async def again(prediction_id: str) -> Response:
         made = await context(request).predictions.get(prediction_id)
@@ -127,18 +148,34 @@ async def create_prediction(request: Request, order: Order) -> Response:
     return await once(request, order.account, order.raw, make, again)
 
 
-async def _create(request: Request, order: Order, note: Note) -> Prediction:
-    ctx, version, body = context(request), order.version, order.body
+async def _create(request: Request, order: Order, note: Note) -> tuple[Prediction, Plan | None]:
+    """What is made, and how the store takes part in it."""
+    ctx, body = context(request), order.body
     if ctx.feed.stopping:
         raise Unavailable("The server is stopping; try again shortly.")
+    prediction, model, values = await _ordered(request, order)
+    caching = await plan(request, model, prediction, wished(request, body.cache), order.version, values)
+    if caching is not None and caching.key is not None:
+        found = await answered(ctx, prediction, caching, note.made(prediction.id))
+        if found is not None:
+            return found, caching
+        prediction = replace(prediction, cache_key=caching.key if caching.terms.keep else None)
+    if ctx.feed.waiting(prediction.queue) >= ctx.settings.max_queue:
+        raise Throttled(f"Request was throttled. The queue of {prediction.model} is full.", retry_after=5)
+    prediction = await priced(ctx, prediction)
+    # A caller that goes away must not leave a claimed row that nobody runs.
+    return await asyncio.shield(asyncio.create_task(_enqueue(ctx, prediction, note, caching))), caching
+
+
+async def _ordered(request: Request, order: Order) -> tuple[Prediction, Model | None, dict[str, Any]]:
+    """The prediction as it is asked for, its model, and its whole input. Raises InvalidInput, InvalidRequest."""
+    ctx, version, body = context(request), order.version, order.body
     kind = "prediction" if order.destination is None else "training"
     schema = ctx.catalog.input_schema(version, kind)
     values = schema.validate({} if body.input is None else body.input)
     now = ctx.now()
     prediction_id = new_id(now)
     queue = str(order.queue if kind == "prediction" else replace(order.queue, training=prediction_id))
-    if ctx.feed.waiting(queue) >= ctx.settings.max_queue:
-        raise Throttled(f"Request was throttled. The queue of {version.model} is full.", retry_after=5)
     model = await ctx.catalog.get_model(*version.model.split("/", 1))
     kept, sealed = _seal(ctx, prediction_id, values, schema.secret_fields)
     prediction = Prediction(
@@ -164,19 +201,19 @@ async def _create(request: Request, order: Order, note: Note) -> Prediction:
         keep_s=_keep_s(ctx, order, model, made_by(request)) if kind == "prediction" else None,
         token=token_of(request),
     )
-    prediction = await priced(ctx, prediction)
-    # A caller that goes away must not leave a claimed row that nobody runs.
-    await asyncio.shield(asyncio.create_task(_enqueue(ctx, prediction, note)))
-    return prediction
+    return prediction, model, values
 
 
-async def _enqueue(ctx: Context, prediction: Prediction, note: Note) -> None:
-    """Store it and see that it runs: at once where a slot is free, else it waits and somebody is woken."""
+async def _enqueue(ctx: Context, prediction: Prediction, note: Note, caching: Plan | None) -> Prediction:
+    """Store it and see that it runs: at once where a slot is free, else it waits and somebody is woken.
+
+    Where one with the same key is under way, it follows that. Returns it as it was made.
+    """
     queue = prediction.queue
     ctx.feed.open(prediction.id)
     seat = ctx.feed.reserve(queue)
     try:
-        stored = await _store(ctx, prediction, seat.id if seat else None, note)
+        stored = await _store(ctx, prediction, seat.id if seat else None, note, caching)
     except BaseException:
         ctx.feed.drop(prediction.id)
         if seat is not None:
@@ -184,21 +221,32 @@ async def _enqueue(ctx: Context, prediction: Prediction, note: Note) -> None:
         raise
     if seat is not None and stored.status is Status.PROCESSING:
         seat.begin(stored)
-        return
-    ctx.feed.moved(queue, 1)
+        return prediction
     if seat is not None:
         seat.release()
+    if stored.follows is not None:
+        # Nothing is awaited since it was stored: the other one has not ended here yet.
+        ctx.feed.open(stored.follows)
+        if caching is not None and caching.reads_along:
+            ctx.feed.follow(stored.follows, stored.id)
+        return stored
+    ctx.feed.moved(queue, 1)
     ctx.hints.hint_one(f"queue:{queue}")
     if seat is not None or not ctx.feed.served(queue):
         ctx.hints.hint("scale")
+    return prediction
 
 
-async def _store(ctx: Context, prediction: Prediction, seat: str | None, note: Note) -> Prediction:
+async def _store(
+    ctx: Context, prediction: Prediction, seat: str | None, note: Note, caching: Plan | None
+) -> Prediction:
     """Raises SpendLimitReached, and Conflict when the request was made before."""
+    join = caching is not None and caching.joins
     while True:
         noted = note.made(prediction.id)
         try:
-            return await ctx.predictions.create(prediction, seat, also=(*admission(ctx, prediction), *noted))
+            also = (*admission(ctx, prediction), *noted)
+            return await ctx.predictions.create(prediction, seat, also, join=join)
         except Conflict:
             await refuse_spending(ctx, prediction)
             if noted:
@@ -211,6 +259,7 @@ async def _reply(request: Request, made: Prediction, version: Version) -> Respon
     headers = {"Location": address(base_url(request), made)}
     if wait_s:
         headers["Preference-Applied"] = f"wait={round(wait_s)}"
+    if wait_s and not made.status.terminal:
         live = ctx.feed.get(made.id)
         made = (await live.ended(wait_s) if live else await ctx.predictions.get(made.id)) or made
     if not made.status.terminal:

@@ -80,8 +80,11 @@ async def get(request: Request) -> Response:
     """GET /predictions/{id}."""
     prediction = await _own(request)
     told = await present(request, prediction)
-    if prediction.status is Status.STARTING:
-        await add_waiting(context(request), told.timeline, prediction)
+    waits: Prediction | None = prediction
+    if prediction.follows is not None:
+        waits = await context(request).predictions.get(prediction.follows)
+    if told.status == Status.STARTING and waits is not None and waits.status is Status.STARTING:
+        await add_waiting(context(request), told.timeline, waits)
     return reply(told)
 
 
@@ -96,7 +99,7 @@ async def stop(request: Request, prediction: Prediction) -> Prediction:
     live = ctx.feed.get(prediction.id)
     ended = await ctx.predictions.end_waiting(prediction.id, Status.CANCELED, now)
     if ended is not None:
-        ctx.feed.moved(ended.queue, -1)
+        ctx.feed.left(ended)
         ctx.feed.close(ended)
     elif not prediction.status.terminal:
         await ctx.predictions.ask_cancel(prediction.id, now)

@@ -9,11 +9,13 @@ from mainspring.database import Database
 from mainspring.records.accounts import Accounts
 from mainspring.records.aliases import Aliases
 from mainspring.records.answers import Answers
+from mainspring.records.cached import Cache
 from mainspring.records.catalog import Catalog
 from mainspring.records.deliveries import Deliveries
 from mainspring.records.deployments import Deployments
 from mainspring.records.discovery import Discovery
 from mainspring.records.files import Files
+from mainspring.records.following import Following
 from mainspring.records.footprints import Footprints
 from mainspring.records.installed import Installations
 from mainspring.records.instances import Instances
@@ -33,11 +35,13 @@ class Ledger:
     accounts: Accounts
     aliases: Aliases
     answers: Answers
+    cache: Cache
     catalog: Catalog
     deliveries: Deliveries
     deployments: Deployments
     discovery: Discovery
     files: Files
+    following: Following
     footprints: Footprints
     installed: Installations
     instances: Instances
@@ -55,11 +59,13 @@ class Ledger:
             accounts=Accounts(database),
             aliases=Aliases(database),
             answers=Answers(database),
+            cache=Cache(database),
             catalog=Catalog(database),
             deliveries=Deliveries(database),
             deployments=Deployments(database),
             discovery=Discovery(database),
             files=Files(database),
+            following=Following(database),
             footprints=Footprints(database),
             installed=Installations(database),
             instances=Instances(database),

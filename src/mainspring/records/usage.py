@@ -38,6 +38,7 @@ SUM = f"""
     FROM usage WHERE account = :account AND at >= :since AND at < :until GROUP BY 1 ORDER BY {{order}}"""
 LATELY = f"""
     SELECT active_us FROM usage WHERE model = :model AND kind = 'prediction' AND status = 'succeeded'
+    AND instance_id IS NOT NULL
     ORDER BY id DESC LIMIT {_SAMPLES}"""
 
 

@@ -88,7 +88,7 @@ class Treasurer:
         for prediction_id in await self._spending.unfinished(standing.limit):
             ended = await self._predictions.end_waiting(prediction_id, Status.CANCELED, at)
             if ended is not None:
-                self._feed.moved(ended.queue, -1)
+                self._feed.left(ended)
                 self._feed.close(ended)
                 stopped += 1
             elif await self._predictions.ask_cancel(prediction_id, at) is not None:
