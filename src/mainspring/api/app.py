@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from mainspring.api import (
     account,
     aliases,
+    cache,
     catalog,
     collections,
     deployments,
@@ -77,6 +78,7 @@ def create_app(ctx: Context, pages: Sequence[BaseRoute] = ()) -> ASGIApp:
         *catalog.operations,
         *aliases.operations,
         *usage.operations,
+        *cache.operations,
         *spending.operations,
     ]
     described = _Description(sections)

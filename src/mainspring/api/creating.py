@@ -4,29 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
+from mainspring.api.asking import CreateBody, deadline_of, events_of, wait_of, webhook_of
 from mainspring.api.caching import Plan, answered, cache_headers, plan, wished
 from mainspring.api.context import Context, context, token_of
 from mainspring.api.repeating import Note, once
 from mainspring.api.session import made_by
 from mainspring.api.spending import admission, priced, refuse_spending
 from mainspring.api.wire import base_url, encoded, reply
-from mainspring.core.durations import keep_s, parse_duration
-from mainspring.core.egress import RefusedTarget, check_webhook
+from mainspring.core.durations import keep_s
 from mainspring.core.errors import (
     Conflict,
-    InvalidField,
-    InvalidInput,
-    InvalidRequest,
     NotFound,
     Throttled,
     Unavailable,
@@ -34,81 +28,13 @@ from mainspring.core.errors import (
 from mainspring.core.ids import new_id, rfc3339
 from mainspring.core.prediction import Prediction, Status
 from mainspring.core.queue import Queue
-from mainspring.core.shapes import EVENTS, KeyHeaders
 from mainspring.records.accounts import Account
 from mainspring.records.catalog import Model, Version
 from mainspring.records.rendering import address
 from mainspring.records.timeline import server_timing, timeline_of
 
-_WAIT = re.compile(r"(?:^|[\s,;])wait(?:=([0-9]{1,3}))?(?:$|[\s,;])")
-_LONGEST_WAIT_S = 57.0
 _MASKED = "**********"
 _encode = msgspec.json.Encoder().encode
-
-
-_INPUT = Meta(
-    description="What the model takes; the Input schema of the version's `openapi_schema` says it. Files are URLs.",
-    extra_json_schema={"type": ["object", "null"]},
-)
-_EVENTS_FILTER = Meta(
-    description="Which events the webhook hears of.",
-    extra_json_schema={"anyOf": [{"type": "array", "items": {"enum": list(EVENTS)}}, {"type": "null"}]},
-)
-
-
-class CreateBody(msgspec.Struct):
-    """What a client may send; keys that only other servers read are ignored."""
-
-    input: Annotated[Any, _INPUT] = None
-    version: Annotated[
-        str | None, Meta(description="`owner/name`, `owner/name:version` or a version of 64 hex digits.")
-    ] = None
-    model: str | None = None
-    webhook: str | None = None
-    webhook_completed: str | None = None
-    webhook_events_filter: Annotated[list[str] | None, _EVENTS_FILTER] = None
-    stream: Annotated[bool | None, Meta(description="Ignored: every prediction has `urls.stream`.")] = None
-    lifetime: Annotated[
-        str | int | None, Meta(description="Like the header Cancel-After.", examples=["5m"])
-    ] = None
-    cache: Annotated[
-        bool | str | int | None,
-        Meta(
-            description="Ours, goes before Cache-Control. `true`: answer from the store, if the model is deterministic;"
-            " an age like `1h`: with what is no older; `false`: run it, and store what comes; `no-store`: don't.",
-            examples=[True, "1h"],
-        ),
-    ] = None
-
-
-_HEADER_NAMES = {"prefer": "Prefer", "cancel_after": "Cancel-After", "cache_control": "Cache-Control"}
-
-
-class CreateHeaders(KeyHeaders, rename=_HEADER_NAMES):
-    """How long the client waits, and when it loses interest."""
-
-    prefer: Annotated[
-        str | None,
-        Meta(
-            description="`wait` or `wait=N`: answer when it has ended, after at most N seconds.",
-            examples=["wait"],
-        ),
-    ] = None
-    cancel_after: Annotated[
-        str | None, Meta(description="5 s to 24 h, like `30s`, `5m` or `1h30m`.", examples=["5m"])
-    ] = None
-
-    cache_control: Annotated[
-        str | None,
-        Meta(
-            description="`max-age=N`: answer from the store with what is no older than N seconds; `no-cache`: run it;"
-            " `no-store`: don't store what comes.",
-            examples=["max-age=3600"],
-        ),
-    ] = None
-
-
-EXAMPLE = {"input": {"text": "Alice"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,10 +117,10 @@ async def _ordered(request: Request, order: Order) -> tuple[Prediction, Model | 
         status=Status.STARTING,
         input=_encode(kept).decode(),
         secrets=sealed,
-        webhook=_webhook(ctx, body),
-        webhook_events_filter=_events(body),
+        webhook=webhook_of(ctx, body),
+        webhook_events_filter=events_of(body),
         created_at=rfc3339(now),
-        deadline=_deadline(request, body, now),
+        deadline=deadline_of(request, body, now),
         base_url=base_url(request),
         kind=kind,
         destination=order.destination,
@@ -255,7 +181,7 @@ async def _store(
 
 async def _reply(request: Request, made: Prediction, version: Version) -> Response:
     """What was made, ended if the client waits for that; what has not ended by then reads as it was made."""
-    ctx, wait_s = context(request), _wait(request)
+    ctx, wait_s = context(request), wait_of(request)
     headers = {"Location": address(base_url(request), made)}
     if wait_s:
         headers["Preference-Applied"] = f"wait={round(wait_s)}"
@@ -294,49 +220,3 @@ def _keep_s(ctx: Context, order: Order, model: Model | None, source: str) -> int
         account=order.account.retention_s,
         default=settings.web_retention_s if source == "web" else settings.retention_s,
     )
-
-
-def _wait(request: Request) -> float:
-    """How long the client wants to wait, in seconds; 0 when it does not."""
-    found = _WAIT.search(request.headers.get("prefer", ""))
-    if found is None:
-        return 0.0
-    asked = float(found.group(1) or _LONGEST_WAIT_S)
-    return max(1.0, min(asked, _LONGEST_WAIT_S))
-
-
-def _deadline(request: Request, body: CreateBody, now: datetime) -> str | None:
-    """When the prediction is to be given up. Raises InvalidRequest for what is not 5 s to 24 h."""
-    text = request.headers.get("cancel-after") or body.lifetime
-    if not text:
-        return None
-    try:
-        duration_s = parse_duration(str(text))
-    except ValueError as error:
-        raise InvalidRequest("Cancel-After must be a duration like 30s, 5m or 1h30m") from error
-    if not 5 <= duration_s <= 86_400:
-        raise InvalidRequest("Cancel-After must be between 5s and 24h")
-    return rfc3339(now + timedelta(seconds=duration_s))
-
-
-def _webhook(ctx: Context, body: CreateBody) -> str | None:
-    """The URL to tell of it. Raises InvalidInput for one that it would not be sent to."""
-    field = "webhook" if body.webhook else "webhook_completed"
-    url = body.webhook or body.webhook_completed
-    if not url:
-        return None
-    try:
-        check_webhook(url, ctx.egress)
-    except RefusedTarget as error:
-        raise InvalidInput([InvalidField("format", field, f"{field}: {error}")]) from error
-    return url
-
-
-def _events(body: CreateBody) -> str | None:
-    if body.webhook_events_filter is None:
-        return '["completed"]' if body.webhook_completed and not body.webhook else None
-    for index, event in enumerate(body.webhook_events_filter):
-        if event not in EVENTS:
-            told = f'webhook_events_filter.{index} must be one of the following: "start", "output", "logs", "completed"'
-            raise InvalidInput([InvalidField("enum", f"webhook_events_filter.{index}", told)])
-    return json.dumps(body.webhook_events_filter)

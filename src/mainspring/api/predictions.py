@@ -11,8 +11,9 @@ from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
+from mainspring.api.asking import EXAMPLE, CreateBody, CreateHeaders
 from mainspring.api.context import Context, authenticate, context
-from mainspring.api.creating import EXAMPLE, CreateBody, CreateHeaders, Order, create_prediction
+from mainspring.api.creating import Order, create_prediction
 from mainspring.api.operation import Operation
 from mainspring.api.references import asked_by_alias, latest, resolve
 from mainspring.api.timeline import add_waiting

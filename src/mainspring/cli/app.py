@@ -11,6 +11,7 @@ from mainspring import __version__
 from mainspring.cli import (
     account,
     alias,
+    cache,
     catalog,
     collection,
     deployment,
@@ -88,5 +89,6 @@ app.add_typer(collection.app, name="collection")
 app.add_typer(webhook.app, name="webhook")
 app.add_typer(limit.app, name="limit")
 app.command("usage")(usage.usage)
+app.add_typer(cache.app, name="cache")
 app.command("env")(env.env)
 app.command("doctor")(doctor.doctor)

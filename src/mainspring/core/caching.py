@@ -1,4 +1,4 @@
-"""When a stored answer stands for a run: what a model's owner declares, what a request wishes, which inputs are the same.
+"""When a stored answer stands for a run: what a model's owner declares, what a request wishes, which inputs are alike.
 
 A model's owner declares it deterministic, or names the input that makes it so when a request gives it. Without such
 a declaration nothing is ever answered from the store, whatever a request wishes.
