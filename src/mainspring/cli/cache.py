@@ -21,7 +21,7 @@ Model = Annotated[
 def show_cache(
     model: Model = None, as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False
 ) -> None:
-    """Show how often stored results and runs under way answered, the seconds and dollars that saved, and what is stored.
+    """Show how often stored results and runs under way answered, what that saved, and what is stored.
 
     A model takes part once its owner says when its output depends on its input alone:
     mainspring model set OWNER/NAME --deterministic --cache 24h
