@@ -23,22 +23,10 @@ from mainspring.database.sqlite import SqliteDatabase
 from mainspring.launchers.gpus import find_devices
 from mainspring.launchers.machine import Machine
 from mainspring.objects.disk import DiskObjects
-from mainspring.records.accounts import Accounts
-from mainspring.records.aliases import Aliases
-from mainspring.records.answers import Answers
-from mainspring.records.catalog import Catalog, Model, Version
-from mainspring.records.deliveries import Deliveries
-from mainspring.records.deployments import Deployments
-from mainspring.records.discovery import Discovery
+from mainspring.records.catalog import Model, Version
 from mainspring.records.feed import Feed
-from mainspring.records.files import Files
-from mainspring.records.installed import Installations
-from mainspring.records.instances import Instances
-from mainspring.records.predictions import Predictions
+from mainspring.records.ledger import Ledger
 from mainspring.records.rendering import Renderer
-from mainspring.records.signing import Signing
-from mainspring.records.spending import Spending
-from mainspring.records.usage import UsageBook
 from mainspring.records.vault import Vault
 from mainspring.services.builder import Builder
 from mainspring.services.installer import Installer
@@ -103,47 +91,33 @@ async def open_house(root: Path, settings: Settings, *, fresh: bool = True) -> A
     database = SqliteDatabase(root / "ledger.db")
     clock, passed = [START], [1000.0]
     now: Callable[[], datetime] = lambda: clock[0]  # noqa: E731
-    catalog = Catalog(database)
-    vault, feed, predictions = Vault(root / "key"), Feed(), Predictions(database)
-    accounts, aliases, installed = Accounts(database), Aliases(database), Installations(database)
-    builder = Builder(settings=settings, catalog=catalog, now=now, gpus=0)
-    usage = UsageBook(database)
+    vault, feed = Vault(root / "key"), Feed()
+    ledger = Ledger.over(database, vault)
+    builder = Builder(settings=settings, catalog=ledger.catalog, now=now, gpus=0)
+    compare = settings.compare_prices
     context = Context(
+        **ledger.records(),
         settings=settings,
         database=database,
         hints=Hints(),
         objects=DiskObjects(root / "objects"),
         vault=vault,
         feed=feed,
-        accounts=accounts,
-        catalog=catalog,
-        predictions=predictions,
-        instances=Instances(database),
-        files=Files(database),
-        deployments=Deployments(database),
         hardware=offered(settings.hardware, Capacity(cpus=2, memory=1 << 33, gpus=1)),
-        discovery=Discovery(database),
         machine=Machine(find_devices("1x24")),
         builder=builder,
         installer=Installer(
             settings=settings,
             builder=builder,
-            accounts=accounts,
-            catalog=catalog,
-            aliases=aliases,
-            installed=installed,
+            accounts=ledger.accounts,
+            catalog=ledger.catalog,
+            aliases=ledger.aliases,
+            installed=ledger.installed,
             now=now,
         ),
-        aliases=aliases,
-        installed=installed,
-        answers=Answers(database),
         limits=Limits(settings.create_limit, settings.call_limit, lambda: passed[0]),
-        renderer=Renderer(vault, catalog, feed, predictions, usage, compare=settings.compare_prices),
-        deliveries=Deliveries(database),
-        signing=Signing(database, vault),
+        renderer=Renderer(vault, ledger.catalog, feed, ledger.predictions, ledger.usage, compare=compare),
         egress=Egress.naming(settings.webhook_hosts),
-        spending=Spending(database),
-        usage=usage,
         now=now,
     )
     tokens = {}
