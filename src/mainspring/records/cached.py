@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from mainspring.core.ids import parse_time, rfc3339
-from mainspring.core.prediction import Outcome, Prediction
+from mainspring.core.prediction import Outcome, Prediction, Status
 from mainspring.core.pricing import MICRO, amount, tell_dollars
 from mainspring.database import Database, Row, Statement
 from mainspring.records import outbox
@@ -60,16 +60,19 @@ BEYOND = """
     WHERE so_far > :bytes ORDER BY used_at LIMIT :limit"""
 DROP = "DELETE FROM cached WHERE key = :key"
 FORGET = "DELETE FROM cached WHERE prediction = :id"
-_WHOSE = """
-    (:model IS NULL OR model = :model) AND (:owner IS NULL OR substr(model, 1, length(:owner) + 1) = :owner || '/')"""
-PURGED = f"SELECT key FROM cached WHERE {_WHOSE} AND made_at <= :before LIMIT :limit"
-STORED = f"""
+PURGED = "SELECT key FROM cached WHERE {whose} AND made_at <= :before LIMIT :limit"
+STORED = """
     SELECT model, count(*) AS entries, sum(bytes) AS bytes, min(made_at) AS oldest_at FROM cached
-    WHERE {_WHOSE} GROUP BY model"""
-SAVED = f"""
+    WHERE {whose} GROUP BY model"""
+SAVED = """
     SELECT model, sum(hits) AS hits, sum(joined) AS joined, sum(saved_us) AS saved_us, sum(amount) AS amount,
         sum(list_amount) AS list_amount
-    FROM savings WHERE {_WHOSE} AND (:account IS NULL OR account = :account) GROUP BY model"""
+    FROM savings WHERE {whose} GROUP BY model"""
+_TERMS = {
+    "model": "model = :model",
+    "owner": "model BETWEEN :owner || '/' AND :owner || '0'",
+    "account": "account = :account",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,15 +142,21 @@ def told(entry: Entry, prediction: Prediction, age_s: float, *, joined: bool) ->
     return _encode(cached).decode()
 
 
-def keep(prediction: Prediction, outcome: Outcome, file_bytes: int, now: str) -> tuple[Statement, ...]:
-    """For the transaction in which a run ends, behind its row of usage: store its result if that is asked for."""
-    if prediction.cache_key is None:
+def keep(
+    prediction: Prediction, outcome: Outcome, file_bytes: int, now: str, most_bytes: int
+) -> tuple[Statement, ...]:
+    """For the transaction in which a run ends, behind its row of usage: store its result if that is asked for.
+
+    most_bytes: of the whole store; what is larger would only drive out everything else.
+    """
+    size = _OVERHEAD + len(outcome.output or "") + len(outcome.logs) + file_bytes
+    if prediction.cache_key is None or outcome.status is not Status.SUCCEEDED or size > most_bytes:
         return ()
     given = {
         "id": prediction.id,
         "now": now,
         "kept_until": _kept_until(prediction, now),
-        "bytes": _OVERHEAD + len(outcome.output or "") + len(outcome.logs) + file_bytes,
+        "bytes": size,
     }
     return (Statement(KEEP, given),)
 
@@ -218,20 +227,21 @@ class Cache:
     async def purge(self, before: str, *, model: str | None = None, owner: str | None = None) -> int:
         """Forget what was made until then: of one model, of an owner's models, or of all; how many."""
         purged = 0
-        while keys := await self._keys(PURGED, model=model, owner=owner, before=before):
+        sql, given = _of(PURGED, model=model, owner=owner)
+        while keys := await self._keys(sql, **given, before=before):
             purged += await self._drop(keys)
         return purged
 
     async def stocks(self, *, model: str | None = None, owner: str | None = None) -> builtins.list[Stock]:
         """What is stored, by model; of one model, of an owner's, or all."""
-        rows = await self._database.fetch(STORED, {"model": model, "owner": owner})
+        rows = await self._database.fetch(*_of(STORED, model=model, owner=owner))
         return [Stock(**dict(row)) for row in rows]
 
     async def savings(
         self, *, account: str | None = None, model: str | None = None, owner: str | None = None
     ) -> builtins.list[Savings]:
         """What was saved, by model: by one account, or all of them."""
-        rows = await self._database.fetch(SAVED, {"account": account, "model": model, "owner": owner})
+        rows = await self._database.fetch(*_of(SAVED, account=account, model=model, owner=owner))
         return [Savings(**dict(row)) for row in rows]
 
     async def _keys(self, sql: str, **given: Any) -> builtins.list[str]:
@@ -241,6 +251,12 @@ class Cache:
         if keys:
             await self._database.write(*(Statement(DROP, {"key": key}) for key in keys))
         return len(keys)
+
+
+def _of(sql: str, **whose: str | None) -> tuple[str, dict[str, str]]:
+    """A statement for what is narrowed so, with an index for each way; its values."""
+    given = {name: value for name, value in whose.items() if value is not None}
+    return sql.format(whose=" AND ".join(_TERMS[name] for name in given) or "1 = 1"), given
 
 
 def _entry(row: Row) -> Entry:

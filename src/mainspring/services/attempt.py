@@ -16,7 +16,6 @@ from mainspring.core.ids import parse_time, rfc3339
 from mainspring.core.prediction import Outcome, Prediction, Status, metrics_of
 from mainspring.core.schema import InputSchema, OutputKind
 from mainspring.core.webhooks import wanted
-from mainspring.database import Statement
 from mainspring.database.hints import Hints
 from mainspring.launchers import Launched, Launcher
 from mainspring.objects import Objects
@@ -96,18 +95,14 @@ class Attempt:
         now = rfc3339(self._desk.now())
         made = self._desk.catalog.registration(self._made) if self._made is not None else ()
         # Ended in here, nobody knows whether the end was written: then files stay.
-        kept = self._kept(outcome, now)
+        most = self._desk.settings.cache_bytes
+        kept = keep(self.prediction, outcome, self._outputs.size, now, most)
         final = await self._desk.predictions.finish(self.prediction, outcome, now, (*made, *kept))
         if made:
             self._desk.catalog.forget()
         if final is not None:
             self._desk.feed.close(final)
         await self._outputs.drop(final.output if final is not None else None)
-
-    def _kept(self, outcome: Outcome, now: str) -> Sequence[Statement]:
-        if self.prediction.cache_key is None or outcome.status is not Status.SUCCEEDED:
-            return ()
-        return keep(self.prediction, outcome, self._outputs.size, now)
 
     async def cancel(self) -> None:
         """Ask the model to stop; give up on it when it takes too long."""

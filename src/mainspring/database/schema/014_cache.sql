@@ -34,6 +34,7 @@ CREATE TABLE cached (
 CREATE INDEX cached_by_use ON cached (used_at, bytes);
 CREATE INDEX cached_by_model ON cached (model, made_at, bytes);
 CREATE INDEX cached_by_age ON cached (made_at);
+CREATE INDEX cached_by_keep ON cached (kept_until) WHERE kept_until IS NOT NULL;
 CREATE INDEX cached_by_prediction ON cached (prediction);
 
 -- What was not run, by day (UTC). hits: answered from the store; joined: with a run that was under way. saved_us: what the

@@ -17,6 +17,7 @@ export function facts(one, kept = false) {
   const rows = [["Model", make("a", { href: `/${one.model}` }, one.model)], ["Version", version], one.deployment && ["Deployment", make("a", { href: `/deployments/${one.deployment}` }, one.deployment)],
     one.source && ["Source", one.source === "web" ? "web" : "API"], one.hardware && ["Hardware", one.hardware], ["Created", moment(one.created_at)],
     started && ["Queued", span(Date.parse(started) - Date.parse(one.created_at))], ran !== undefined && ["Ran", span(ran * 1000)], total !== undefined && ["Total", span(total * 1000)],
+    one.cached && ["Answered", `${one.cached.joined ? "by a run under way" : `from a result ${span(one.cached.age * 1000)} old`}; ${span(one.cached.seconds_saved * 1000)} saved`],
     cost !== undefined && ["Cost", money(cost)], one.completed_at && ["Completed", moment(one.completed_at)], one.deadline && ["Deadline", moment(one.deadline)],
     one.expires_at && !one.data_removed && !kept && ["Kept until", new Date(one.expires_at).toLocaleString()]];
   return rows.filter(Boolean).map(([word, value]) => make("div", {}, make("dt", {}, word), make("dd", {}, value)));
