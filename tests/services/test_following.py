@@ -88,7 +88,7 @@ class Crowd(RuleBasedStateMachine):
             last_used_at=at,
             steps="[]",
         )
-        await self.instances.create(made)
+        await self.instances.add(made)
         await self.instances.ready(self.instance, "", at)
 
     def _run(self, work: Coroutine[Any, Any, Any]) -> Any:
