@@ -12,13 +12,23 @@ from types import FrameType
 
 import msgspec
 
-from benchmarks import cold_boot, footprint, ledger, streaming, sync_prediction, throughput, webhooks
+from benchmarks import (
+    cached_answer,
+    cold_boot,
+    footprint,
+    ledger,
+    streaming,
+    sync_prediction,
+    throughput,
+    webhooks,
+)
 from benchmarks.house import house
 from benchmarks.measures import Line
 from benchmarks.report import machine, machine_line, table
 
 _FIGURES = {
-    f.NAME: f for f in (sync_prediction, throughput, webhooks, streaming, cold_boot, footprint, ledger)
+    f.NAME: f
+    for f in (sync_prediction, cached_answer, throughput, webhooks, streaming, cold_boot, footprint, ledger)
 }
 
 

@@ -33,6 +33,7 @@ from mainspring.services.curator import put_collections
 from mainspring.services.director import Director
 from mainspring.services.eraser import Eraser
 from mainspring.services.fetch import Fetcher
+from mainspring.services.followers import Followers
 from mainspring.services.gauge import Gauge
 from mainspring.services.health import Health
 from mainspring.services.inputs import Inputs
@@ -43,6 +44,7 @@ from mainspring.services.rollouts import Rollouts
 from mainspring.services.scribe import Scribe
 from mainspring.services.storyteller import Storyteller
 from mainspring.services.treasurer import Treasurer
+from mainspring.services.trimmer import Trimmer
 from mainspring.services.webhooks import Webhooks
 from mainspring.services.weights import Weights
 from mainspring.settings import Settings
@@ -102,6 +104,8 @@ class Platform:
         self.eraser = self._eraser()
         self.webhooks = self._webhooks()
         self.treasurer = self._treasurer()
+        self.followers = self._followers()
+        self.trimmer = Trimmer(settings=settings, cache=self.ledger.cache, now=now)
         self._loops: list[asyncio.Task[None]] = []
 
     def app(self) -> ASGIApp:
@@ -147,6 +151,7 @@ class Platform:
     async def start(self) -> None:
         """Clear up after an earlier process, then begin every loop."""
         await self.director.recover()
+        await self.followers.recover()
         await self.builder.sweep()
         await self.installer.sweep()
         await put_collections(self.ledger.discovery.collections, self.settings.collections, self.now())
@@ -154,6 +159,7 @@ class Platform:
         for loop in (
             *(self.scribe, self.autoscaler, self.rollouts, self.director, self.janitor),
             *(self.weights, self.eraser, self.webhooks, self.treasurer, self.gauge),
+            *(self.followers, self.trimmer),
         ):
             vital = vital_of(loop)
             self.health.vitals.append(vital)
@@ -299,6 +305,20 @@ class Platform:
         self.feed.on_end(made.ended)
         if self.story is not None:
             self.feed.on_end(self.story.ended)
+        return made
+
+    def _followers(self) -> Followers:
+        made = Followers(
+            hints=self.hints,
+            feed=self.feed,
+            catalog=self.ledger.catalog,
+            predictions=self.ledger.predictions,
+            following=self.ledger.following,
+            spending=self.ledger.spending,
+            objects=self.objects,
+            now=self.now,
+        )
+        self.feed.on_end(made.ended)
         return made
 
     def _treasurer(self) -> Treasurer:

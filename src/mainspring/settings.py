@@ -85,6 +85,12 @@ class Settings:
     web_retention_s: float = _doc(
         7_776_000.0, "The same for predictions that were made on this platform's pages."
     )
+    cache_bytes: int = _doc(
+        1 << 30,
+        "Most bytes of results that requests are answered from without a run, least recently used ones go first;"
+        " 0 turns that off.",
+    )
+    cache_age_s: float = _doc(604_800.0, "How old a result may be that a request is answered from.")
     isolate: str = _doc("auto", "Confine model processes: auto (where the kernel can), require, or off.")
     private_urls: bool = _doc(False, "Let inputs name URLs on private addresses and on this machine.")
     public_pages: bool = _doc(True, "Show public models on the pages to whoever is not signed in.")

@@ -108,6 +108,12 @@ async def test_a_model_has_every_key_that_clients_read(house: House, ada: httpx.
         "scaling": {"min_instances": 0, "max_instances": None, "idle_timeout": None},
         "resources": {"memory": None, "gpu_memory": None, "gpus": None},
         "retention": None,
+        "cache": {
+            "deterministic": False,
+            "seed_input": None,
+            "max_age": None,
+            "saved": {"hits": 0, "joined": 0, "seconds_saved": 0.0, "amount_saved": "0.00"},
+        },
         "aliases": [],
         "weights": None,
         "estimate": None,

@@ -50,6 +50,7 @@ def test_the_commands_are_these() -> None:
         "webhook",
         "catalog",
         "alias",
+        "cache",
         "limit",
         "usage",
     }

@@ -18,7 +18,7 @@ def test_terminal_is_terminal() -> None:
 
 
 def test_guards_follow_the_table() -> None:
-    assert guard(Status.SUCCEEDED) == "status IN ('processing')"
+    assert guard(Status.SUCCEEDED) == "status IN ('starting', 'processing')"
     assert guard(Status.CANCELED) == "status IN ('starting', 'processing')"
     assert guard(Status.FAILED, Status.STARTING) == "status IN ('starting')"
     with pytest.raises(ValueError, match="nothing becomes aborted from processing"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import os
 import time
@@ -180,3 +181,29 @@ async def test_leftovers_of_a_crash_are_swept(objects: DiskObjects, tmp_path: Pa
     assert objects.sweep(older_than=time.time() - 60) == 0
     assert objects.sweep(older_than=time.time() + 60) == 1
     assert not left.exists()
+
+
+async def test_a_copy_lives_and_goes_by_itself(objects: DiskObjects, tmp_path: Path) -> None:
+    other = "outputs/q/cap/out.png"
+    assert await objects.copy(KEY, other) is None
+    await objects.put(KEY, chunks(b"data"), "image/png", 9)
+    assert await objects.copy(KEY, other) == expected(b"data", key=other) == await objects.stat(other)
+    assert objects.path(KEY).samefile(objects.path(other)), "the same bytes on the disk"
+    await objects.put(KEY, chunks(b"new"), "image/png", 9)
+    assert objects.path(other).read_bytes() == b"data"
+    await objects.delete(KEY)
+    assert objects.path(other).read_bytes() == b"data"
+    await objects.delete(other)
+    assert files_in(tmp_path) == []
+
+
+async def test_where_there_are_no_second_names_bytes_are_copied(
+    objects: DiskObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(*_: object) -> None:
+        raise OSError(errno.EMLINK, "too many links")
+
+    monkeypatch.setattr(os, "link", refuses)
+    await objects.put(KEY, chunks(b"data"), "image/png", 9)
+    assert await objects.copy(KEY, "outputs/q/cap/out.png") is not None
+    assert objects.path("outputs/q/cap/out.png").read_bytes() == b"data"

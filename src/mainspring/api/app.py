@@ -21,6 +21,7 @@ from mainspring.api import (
     accounts,
     aliases,
     audit,
+    cache,
     catalog,
     collections,
     deployments,
@@ -88,6 +89,7 @@ def operations() -> list[Operation]:
         *catalog.operations,
         *aliases.operations,
         *usage.operations,
+        *cache.operations,
         *spending.operations,
     ]
 

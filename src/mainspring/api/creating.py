@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
+from mainspring.api.asking import CreateBody, deadline_of, events_of, wait_of, webhook_of
 from mainspring.api.auditing import address_of, concerns, crosses, token_of
+from mainspring.api.caching import Plan, answered, cache_headers, plan, wished
 from mainspring.api.calling import require
 from mainspring.api.context import Context, context
 from mainspring.api.repeating import NO_NOTE, Note, once
@@ -22,13 +21,9 @@ from mainspring.api.session import made_by
 from mainspring.api.spending import admission, priced, refuse_spending
 from mainspring.api.watching import is_about, trace_of
 from mainspring.api.wire import base_url, encoded, reply
-from mainspring.core.durations import keep_s, parse_duration
-from mainspring.core.egress import RefusedTarget, check_webhook
+from mainspring.core.durations import keep_s
 from mainspring.core.errors import (
     Conflict,
-    InvalidField,
-    InvalidInput,
-    InvalidRequest,
     NotFound,
     Throttled,
     Unavailable,
@@ -36,7 +31,6 @@ from mainspring.core.errors import (
 from mainspring.core.ids import new_id, rfc3339
 from mainspring.core.prediction import Prediction, Status
 from mainspring.core.queue import Queue
-from mainspring.core.shapes import EVENTS, KeyHeaders
 from mainspring.core.trace import Trace
 from mainspring.database import Statement
 from mainspring.records.accounts import Caller
@@ -44,58 +38,8 @@ from mainspring.records.catalog import Model, Version
 from mainspring.records.rendering import address
 from mainspring.records.timeline import server_timing, timeline_of
 
-_WAIT = re.compile(r"(?:^|[\s,;])wait(?:=([0-9]{1,3}))?(?:$|[\s,;])")
-_LONGEST_WAIT_S = 57.0
 _MASKED = "**********"
 _encode = msgspec.json.Encoder().encode
-
-
-_INPUT = Meta(
-    description="What the model takes; the Input schema of the version's `openapi_schema` says it. Files are URLs.",
-    extra_json_schema={"type": ["object", "null"]},
-)
-_EVENTS_FILTER = Meta(
-    description="Which events the webhook hears of.",
-    extra_json_schema={"anyOf": [{"type": "array", "items": {"enum": list(EVENTS)}}, {"type": "null"}]},
-)
-
-
-class CreateBody(msgspec.Struct):
-    """What a client may send; keys that only other servers read are ignored."""
-
-    input: Annotated[Any, _INPUT] = None
-    version: Annotated[
-        str | None, Meta(description="`owner/name`, `owner/name:version` or a version of 64 hex digits.")
-    ] = None
-    model: str | None = None
-    webhook: str | None = None
-    webhook_completed: str | None = None
-    webhook_events_filter: Annotated[list[str] | None, _EVENTS_FILTER] = None
-    stream: Annotated[bool | None, Meta(description="Ignored: every prediction has `urls.stream`.")] = None
-    lifetime: Annotated[
-        str | int | None, Meta(description="Like the header Cancel-After.", examples=["5m"])
-    ] = None
-
-
-_HEADER_NAMES = {"prefer": "Prefer", "cancel_after": "Cancel-After"}
-
-
-class CreateHeaders(KeyHeaders, rename=_HEADER_NAMES):
-    """How long the client waits, and when it loses interest."""
-
-    prefer: Annotated[
-        str | None,
-        Meta(
-            description="`wait` or `wait=N`: answer when it has ended, after at most N seconds.",
-            examples=["wait"],
-        ),
-    ] = None
-    cancel_after: Annotated[
-        str | None, Meta(description="5 s to 24 h, like `30s`, `5m` or `1h30m`.", examples=["5m"])
-    ] = None
-
-
-EXAMPLE = {"input": {"text": "Alice"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +64,10 @@ async def create_prediction(request: Request, order: Order) -> Response:
     """Make what is ordered, and reply with it; a repeated request gets what it made. Raises ApiError."""
 
     async def make(note: Note) -> Response:
-        return await _reply(request, await make_prediction(request, order, note), order.version)
+        prediction, caching = await _create(request, order, note)
+        response = await _reply(request, prediction, order.version)
+        response.headers.update(cache_headers(caching, prediction))
+        return response
 
     async def again(prediction_id: str) -> Response:
         made = await context(request).predictions.get(prediction_id)
@@ -132,13 +79,41 @@ async def create_prediction(request: Request, order: Order) -> Response:
     return await once(request, order.caller, order.raw, make, again)
 
 
-async def make_prediction(
-    request: Request, order: Order, note: Note = NO_NOTE, *, called: str | None = None
-) -> Prediction:
-    """Make what is ordered. called: its id, if that is chosen already. Raises ApiError."""
-    ctx, version, body = context(request), order.version, order.body
+async def make_prediction(request: Request, order: Order, *, called: str) -> Prediction:
+    """Make what is ordered, by an id that is chosen already. Raises ApiError."""
+    prediction, _ = await _create(request, order, NO_NOTE, called)
+    return prediction
+
+
+async def _create(
+    request: Request, order: Order, note: Note, called: str | None = None
+) -> tuple[Prediction, Plan | None]:
+    """What is made, and how the store takes part in it."""
+    ctx, body = context(request), order.body
     if ctx.feed.stopping:
         raise Unavailable("The server is stopping; try again shortly.")
+    prediction, model, values = await _ordered(request, order, called)
+    crossed = crosses(request, prediction)
+    caching = await plan(request, model, prediction, wished(request, body.cache), order.version, values)
+    if caching is not None and caching.key is not None:
+        found = await answered(ctx, prediction, caching, (*note.made(prediction.id), *crossed))
+        if found is not None:
+            return found, caching
+        prediction = replace(prediction, cache_key=caching.key if caching.terms.keep else None)
+    if ctx.feed.waiting(prediction.queue) >= ctx.settings.max_queue:
+        raise Throttled(f"Request was throttled. The queue of {prediction.model} is full.", retry_after=5)
+    prediction = await priced(ctx, prediction)
+    # A caller that goes away must not leave a claimed row that nobody runs.
+    return await asyncio.shield(
+        asyncio.create_task(_enqueue(ctx, prediction, note, caching, crossed))
+    ), caching
+
+
+async def _ordered(
+    request: Request, order: Order, called: str | None
+) -> tuple[Prediction, Model | None, dict[str, Any]]:
+    """The prediction as it is asked for, its model, and its whole input. Raises InvalidInput, InvalidRequest."""
+    ctx, version, body = context(request), order.version, order.body
     kind = "prediction" if order.destination is None else "training"
     schema = ctx.catalog.input_schema(version, kind)
     values = schema.validate({} if body.input is None else body.input)
@@ -146,8 +121,6 @@ async def make_prediction(
     prediction_id = called or new_id(now)
     is_about(request, prediction_id)
     queue = str(order.queue if kind == "prediction" else replace(order.queue, training=prediction_id))
-    if ctx.feed.waiting(queue) >= ctx.settings.max_queue:
-        raise Throttled(f"Request was throttled. The queue of {version.model} is full.", retry_after=5)
     model = await ctx.catalog.get_model(*version.model.split("/", 1))
     if model is not None and model.visibility != "public" and order.queue.deployment is None:
         require(request, order.caller, model.owner)
@@ -165,10 +138,10 @@ async def make_prediction(
         status=Status.STARTING,
         input=_encode(kept).decode(),
         secrets=sealed,
-        webhook=_webhook(ctx, body),
-        webhook_events_filter=_events(body),
+        webhook=webhook_of(ctx, body),
+        webhook_events_filter=events_of(body),
         created_at=rfc3339(now),
-        deadline=_deadline(request, body, now),
+        deadline=deadline_of(request, body, now),
         base_url=base_url(request),
         kind=kind,
         destination=order.destination,
@@ -177,11 +150,8 @@ async def make_prediction(
         trace=_life(trace_of(request), prediction_id),
         address=address_of(request),
     )
-    prediction = await priced(ctx, prediction)
     concerns(request, thing=prediction_id)
-    # A caller that goes away must not leave a claimed row that nobody runs.
-    await asyncio.shield(asyncio.create_task(_enqueue(ctx, prediction, note, crosses(request, prediction))))
-    return prediction
+    return prediction, model, values
 
 
 def _life(trace: Trace | None, prediction_id: str) -> str | None:
@@ -189,13 +159,18 @@ def _life(trace: Trace | None, prediction_id: str) -> str | None:
     return str(trace.below("prediction", prediction_id)) if trace is not None else None
 
 
-async def _enqueue(ctx: Context, prediction: Prediction, note: Note, crossed: tuple[Statement, ...]) -> None:
-    """Store it and see that it runs: at once where a slot is free, else it waits and somebody is woken."""
+async def _enqueue(
+    ctx: Context, prediction: Prediction, note: Note, caching: Plan | None, crossed: tuple[Statement, ...]
+) -> Prediction:
+    """Store it and see that it runs: at once where a slot is free, else it waits and somebody is woken.
+
+    Where one with the same key is under way, it follows that. Returns it as it was made.
+    """
     queue = prediction.queue
     ctx.feed.open(prediction.id)
     seat = ctx.feed.reserve(queue)
     try:
-        stored = await _store(ctx, prediction, seat.id if seat else None, note, crossed)
+        stored = await _store(ctx, prediction, seat.id if seat else None, note, caching, crossed)
     except BaseException:
         ctx.feed.drop(prediction.id)
         if seat is not None:
@@ -203,24 +178,37 @@ async def _enqueue(ctx: Context, prediction: Prediction, note: Note, crossed: tu
         raise
     if seat is not None and stored.status is Status.PROCESSING:
         seat.begin(stored)
-        return
-    ctx.feed.moved(queue, 1)
+        return prediction
     if seat is not None:
         seat.release()
+    if stored.follows is not None:
+        # Nothing is awaited since it was stored: the other one has not ended here yet.
+        ctx.feed.open(stored.follows)
+        if caching is not None and caching.reads_along:
+            ctx.feed.follow(stored.follows, stored.id)
+        return stored
+    ctx.feed.moved(queue, 1)
     ctx.hints.hint_one(f"queue:{queue}")
     if seat is not None or not ctx.feed.served(queue):
         ctx.hints.hint("scale")
+    return prediction
 
 
 async def _store(
-    ctx: Context, prediction: Prediction, seat: str | None, note: Note, crossed: tuple[Statement, ...]
+    ctx: Context,
+    prediction: Prediction,
+    seat: str | None,
+    note: Note,
+    caching: Plan | None,
+    crossed: tuple[Statement, ...],
 ) -> Prediction:
     """Raises SpendLimitReached, and Conflict when the request was made before."""
+    join = caching is not None and caching.joins
     while True:
         noted = note.made(prediction.id)
         try:
             also = (*admission(ctx, prediction), *noted, *crossed)
-            return await ctx.predictions.create(prediction, seat, also=also)
+            return await ctx.predictions.create(prediction, seat, also, join=join)
         except Conflict:
             await refuse_spending(ctx, prediction)
             if noted:
@@ -229,10 +217,11 @@ async def _store(
 
 async def _reply(request: Request, made: Prediction, version: Version) -> Response:
     """What was made, ended if the client waits for that; what has not ended by then reads as it was made."""
-    ctx, wait_s = context(request), _wait(request)
+    ctx, wait_s = context(request), wait_of(request)
     headers = {"Location": address(base_url(request), made)}
     if wait_s:
         headers["Preference-Applied"] = f"wait={round(wait_s)}"
+    if wait_s and not made.status.terminal:
         live = ctx.feed.get(made.id)
         made = (await live.ended(wait_s) if live else await ctx.predictions.get(made.id)) or made
     if not made.status.terminal:
@@ -267,49 +256,3 @@ def _keep_s(ctx: Context, order: Order, model: Model | None, source: str) -> int
         account=order.caller.account.retention_s,
         default=settings.web_retention_s if source == "web" else settings.retention_s,
     )
-
-
-def _wait(request: Request) -> float:
-    """How long the client wants to wait, in seconds; 0 when it does not."""
-    found = _WAIT.search(request.headers.get("prefer", ""))
-    if found is None:
-        return 0.0
-    asked = float(found.group(1) or _LONGEST_WAIT_S)
-    return max(1.0, min(asked, _LONGEST_WAIT_S))
-
-
-def _deadline(request: Request, body: CreateBody, now: datetime) -> str | None:
-    """When the prediction is to be given up. Raises InvalidRequest for what is not 5 s to 24 h."""
-    text = request.headers.get("cancel-after") or body.lifetime
-    if not text:
-        return None
-    try:
-        duration_s = parse_duration(str(text))
-    except ValueError as error:
-        raise InvalidRequest("Cancel-After must be a duration like 30s, 5m or 1h30m") from error
-    if not 5 <= duration_s <= 86_400:
-        raise InvalidRequest("Cancel-After must be between 5s and 24h")
-    return rfc3339(now + timedelta(seconds=duration_s))
-
-
-def _webhook(ctx: Context, body: CreateBody) -> str | None:
-    """The URL to tell of it. Raises InvalidInput for one that it would not be sent to."""
-    field = "webhook" if body.webhook else "webhook_completed"
-    url = body.webhook or body.webhook_completed
-    if not url:
-        return None
-    try:
-        check_webhook(url, ctx.egress)
-    except RefusedTarget as error:
-        raise InvalidInput([InvalidField("format", field, str(error))]) from error
-    return url
-
-
-def _events(body: CreateBody) -> str | None:
-    if body.webhook_events_filter is None:
-        return '["completed"]' if body.webhook_completed and not body.webhook else None
-    for index, event in enumerate(body.webhook_events_filter):
-        if event not in EVENTS:
-            told = f'webhook_events_filter.{index} must be one of the following: "start", "output", "logs", "completed"'
-            raise InvalidInput([InvalidField("enum", f"webhook_events_filter.{index}", told)])
-    return json.dumps(body.webhook_events_filter)

@@ -13,11 +13,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from mainspring.api import creating
+from mainspring.api.asking import EXAMPLE, CreateBody, CreateHeaders
 from mainspring.api.auditing import concerns
 from mainspring.api.calling import acting_for, authenticate, require
 from mainspring.api.census import take_census
 from mainspring.api.context import Context, context
-from mainspring.api.creating import EXAMPLE, CreateBody, CreateHeaders, Order
+from mainspring.api.creating import Order
 from mainspring.api.models import refuse
 from mainspring.api.operation import Operation
 from mainspring.api.references import version_of

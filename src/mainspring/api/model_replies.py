@@ -10,6 +10,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 from starlette.requests import Request
 
+from mainspring.api.cache import ModelCacheReply, render_cache
 from mainspring.api.catalog import WeightsReply, whose
 from mainspring.api.context import Context, context
 from mainspring.api.resources import ResourcesReply, render_resources
@@ -84,6 +85,7 @@ class ModelReply(msgspec.Struct):
     aliases: Annotated[list[str], Meta(description="Ids that stand for a version of it; ours.")]
     weights: Annotated[WeightsReply | None, Meta(description="Whose weights it runs with; ours.")]
     retention: Annotated[str | None, Meta(description="How long data of its predictions is kept; ours.")]
+    cache: ModelCacheReply
     estimate: Annotated[
         EstimateReply | UnsetType | None,
         Meta(description="Only when one model is asked for; null before it ran."),
@@ -122,6 +124,7 @@ async def render_model(request: Request, model: Model) -> ModelReply:
         aliases=[alias.id for alias in await ctx.aliases.list(model.full_name)],
         weights=whose(await ctx.installed.get(model.full_name)),
         retention=tell_retention(model.retention_s),
+        cache=render_cache(model),
     )
 
 

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from mainspring.api.auditing import concerns
+from mainspring.api.cache import CacheSettings, cache_changes, saved_by
 from mainspring.api.calling import authenticate, operator, require
 from mainspring.api.context import context
 from mainspring.api.model_replies import ModelReply, estimate_of, render_model
@@ -34,7 +35,7 @@ _MOST_BYTES = 4 << 20
 _URL = re.compile(r"https?://[^\s<>\"']{1,2000}", re.IGNORECASE)
 _MOST_INSTANCES = 1000
 _Text = str | None
-_ASIDE = ("scaling", "resources", "retention")
+_ASIDE = ("scaling", "resources", "retention", "cache")
 _COLUMNS = {"is_official": "official"}
 
 
@@ -73,7 +74,7 @@ class Scaling(Body):
 class ModelUpdateBody(Body):
     """What is to change of a model; what is left out stays.
 
-    visibility, hardware, cover_image_url, scaling, resources, is_official and retention are ours.
+    visibility, hardware, cover_image_url, scaling, resources, is_official, retention and cache are ours.
     retention: how long data of predictions is kept, like 24h; off for ever, null for no choice.
     """
 
@@ -89,6 +90,7 @@ class ModelUpdateBody(Body):
     scaling: Scaling | UnsetType = UNSET
     resources: Resources | UnsetType = UNSET
     retention: str | UnsetType | None = UNSET
+    cache: CacheSettings | UnsetType = UNSET
     is_official: Annotated[bool | UnsetType, Meta(description="Only for the operator of the platform.")] = (
         UNSET
     )
@@ -166,9 +168,13 @@ async def update(request: Request) -> Response:
         changes |= wishes
     if body.retention is not UNSET:
         changes["retention_s"] = retention_asked(body.retention)
+    if isinstance(body.cache, CacheSettings):
+        changes |= await cache_changes(context(request), model, body.cache)
     updated = await context(request).catalog.update_model(model.owner, model.name, changes)
     if updated is None:
         raise NotFound
+    if (model.deterministic, model.seed_input) != (updated.deterministic, updated.seed_input):
+        await context(request).cache.purge(rfc3339(context(request).now()), model=model.full_name)
     return reply(await _told(request, updated))
 
 
@@ -176,6 +182,7 @@ async def _told(request: Request, model: Model) -> ModelReply:
     """One model, with what a run of it is likely to take."""
     told = await render_model(request, model)
     told.estimate = await estimate_of(context(request), model)
+    told.cache.saved = await saved_by(context(request), model)
     return told
 
 

@@ -11,9 +11,10 @@ from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
+from mainspring.api.asking import EXAMPLE, CreateBody, CreateHeaders
 from mainspring.api.calling import acting_for, authenticate, require
 from mainspring.api.context import Context, context
-from mainspring.api.creating import EXAMPLE, CreateBody, CreateHeaders, Order, create_prediction
+from mainspring.api.creating import Order, create_prediction
 from mainspring.api.operation import Operation
 from mainspring.api.references import asked_by_alias, latest, resolve
 from mainspring.api.timeline import add_waiting
@@ -81,8 +82,11 @@ async def get(request: Request) -> Response:
     """GET /predictions/{id}."""
     prediction = await _own(request)
     told = await present(request, prediction)
-    if prediction.status is Status.STARTING:
-        await add_waiting(context(request), told.timeline, prediction)
+    waits: Prediction | None = prediction
+    if prediction.follows is not None:
+        waits = await context(request).predictions.get(prediction.follows)
+    if told.status == Status.STARTING and waits is not None and waits.status is Status.STARTING:
+        await add_waiting(context(request), told.timeline, waits)
     return reply(told)
 
 
@@ -97,7 +101,7 @@ async def stop(request: Request, prediction: Prediction) -> Prediction:
     live = ctx.feed.get(prediction.id)
     ended = await ctx.predictions.end_waiting(prediction.id, Status.CANCELED, now)
     if ended is not None:
-        ctx.feed.moved(ended.queue, -1)
+        ctx.feed.left(ended)
         ctx.feed.close(ended)
     elif not prediction.status.terminal:
         await ctx.predictions.ask_cancel(prediction.id, now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,6 +11,7 @@ from msgspec import UNSET, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from mainspring.api.cache import CacheSettings, cache_changes
 from mainspring.api.calling import authenticate, require
 from mainspring.api.context import context
 from mainspring.api.lines import Say, told
@@ -34,6 +36,9 @@ class PushQuery(Body):
     memory: int | UnsetType = UNSET
     gpu_memory: int | UnsetType = UNSET
     gpus: int | UnsetType = UNSET
+    cache: str | UnsetType = UNSET
+    deterministic: bool | UnsetType = UNSET
+    seed_input: str | UnsetType = UNSET
 
 
 async def push(request: Request) -> Response:
@@ -41,7 +46,7 @@ async def push(request: Request) -> Response:
 
     Lines: {"event":"progress","message"}, at the end {"event":"version","id","created","model","url"} or
     {"event":"error","detail"}. Query parameters set up the model: visibility, description, min_instances,
-    max_instances, idle_timeout, memory, gpu_memory (bytes), gpus.
+    max_instances, idle_timeout, memory, gpu_memory (bytes), gpus, cache, deterministic, seed_input.
     """
     caller = await authenticate(request)
     owner, name = request.path_params["owner"], request.path_params["name"]
@@ -96,7 +101,16 @@ async def _wishes(request: Request, owner: str, name: str) -> dict[str, Any]:
     plain = {"visibility": asked.visibility, "description": asked.description}
     resources, faults = resource_changes(Resources(asked.memory, asked.gpu_memory, asked.gpus))
     refuse(faults)
-    return {k: v for k, v in plain.items() if v is not None} | scaling_changes(scaling, model) | resources
+    # A new version may have the input that the latest one lacks.
+    seed = None if asked.seed_input == "none" else asked.seed_input
+    caching = CacheSettings(asked.deterministic, seed, asked.cache)
+    kept = await cache_changes(context(request), replace(model, latest_version=None), caching)
+    return {
+        **{k: v for k, v in plain.items() if v is not None},
+        **scaling_changes(scaling, model),
+        **resources,
+        **kept,
+    }
 
 
 operations = [

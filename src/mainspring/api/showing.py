@@ -12,8 +12,9 @@ from urllib.parse import quote
 
 from starlette.requests import Request
 
+from mainspring.api.asking import CreateBody
 from mainspring.api.context import Context, context
-from mainspring.api.creating import CreateBody, Order, make_prediction
+from mainspring.api.creating import Order, make_prediction
 from mainspring.api.predictions import stop
 from mainspring.api.wire import base_url
 from mainspring.bundle.catalogue import Entry

@@ -101,14 +101,21 @@ class LimitRemoval(msgspec.Struct):
     period: Literal["month", "day"] | None = None
 
 
-async def priced(ctx: Context, prediction: Prediction) -> Prediction:
-    """With the prices of its hardware, and what it is taken to cost: at least a micro-dollar where anything costs."""
+def with_prices(ctx: Context, prediction: Prediction) -> Prediction:
+    """With the prices of its hardware."""
     hardware = ctx.settings.hardware.get(prediction.hardware or "")
     if hardware is None:
         return prediction
     price, list_price = nano_dollars(hardware.price_per_second), nano_dollars(hardware.list_price)
-    reserved = max(1, amount(await _run_us(ctx, prediction), price)) if price else 0
-    return replace(prediction, price=price, list_price=list_price, reserved=reserved)
+    return replace(prediction, price=price, list_price=list_price)
+
+
+async def priced(ctx: Context, prediction: Prediction) -> Prediction:
+    """With prices, and what it is taken to cost: at least a micro-dollar where anything costs."""
+    prediction = with_prices(ctx, prediction)
+    if not prediction.price:
+        return prediction
+    return replace(prediction, reserved=max(1, amount(await _run_us(ctx, prediction), prediction.price)))
 
 
 async def _run_us(ctx: Context, prediction: Prediction) -> int:

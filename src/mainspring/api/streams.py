@@ -145,7 +145,7 @@ class _Reader:
             if len(live.chunks) != told:
                 told, told_at = len(live.chunks), clock()
             final, chunks = live.final, live.chunks
-            if final is not None and not self._kind.iterator:
+            if final is not None and not (self._kind.iterator and chunks):
                 chunks = self._pieces(final)
             yield chunks, final
             if final is not None or live.abandoned:

@@ -7,9 +7,10 @@ from dataclasses import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
+from mainspring.api.asking import CreateBody, CreateHeaders
 from mainspring.api.calling import authenticate, require
 from mainspring.api.context import context
-from mainspring.api.creating import CreateBody, CreateHeaders, Order, create_prediction
+from mainspring.api.creating import Order, create_prediction
 from mainspring.api.models import visible_model
 from mainspring.api.operation import Operation
 from mainspring.api.predictions import PredictionListQuery, list_kind, own_prediction, present, stop

@@ -12,6 +12,7 @@ from mainspring.cli import (
     account,
     alias,
     audit,
+    cache,
     catalog,
     collection,
     deployment,
@@ -92,5 +93,6 @@ app.add_typer(collection.app, name="collection")
 app.add_typer(webhook.app, name="webhook")
 app.add_typer(limit.app, name="limit")
 app.command("usage")(usage.usage)
+app.add_typer(cache.app, name="cache")
 app.command("env")(env.env)
 app.command("doctor")(doctor.doctor)

@@ -12,6 +12,8 @@ from mainspring.cli.terminal import CliError, printable, result, stdout_console,
 
 app = typer.Typer(no_args_is_help=True, help="List models, show one, and change its settings.")
 ModelName = Annotated[str, typer.Argument(metavar="OWNER/NAME", help="The model.")]
+_WORDS = {"max_age": "cache"}
+_NONE = {"max_age": "off", "seed_input": "none"}
 AsJson = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
 
 
@@ -68,6 +70,7 @@ def show_model(model: ModelName, as_json: AsJson = False) -> None:
         name: found.get(name)
         for name in ("description", "visibility", "hardware", "run_count", "url", "retention")
     } | scaling
+    shown |= _caching(found.get("cache") or {})
     result(printable(f"{found['owner']}/{found['name']}"))
     for name, value in shown.items():
         if value is not None:
@@ -109,6 +112,9 @@ def set_model(
     memory: options.Memory = None,
     gpu_memory: options.GpuMemory = None,
     gpus: options.Gpus = None,
+    deterministic: options.Deterministic = None,
+    seed_input: options.SeedInput = None,
+    cache: options.Cache = None,
     retention: options.Retention = None,
     visibility: options.Visibility = None,
     description: options.Description = None,
@@ -124,6 +130,8 @@ def set_model(
     mainspring model set acme/llama --idle-timeout 600 --visibility private
 
     mainspring model set acme/hello --retention 24h
+
+    mainspring model set acme/draw --seed-input seed --cache 24h
     """
     if visibility not in (None, "public", "private"):
         raise CliError(f"--visibility must be public or private, not {visibility!r}.")
@@ -135,7 +143,12 @@ def set_model(
         plain,
         scaling=said(min_instances=min_instances, max_instances=max_instances, idle_timeout=idle_timeout),
         resources=said(memory=memory, gpu_memory=gpu_memory, gpus=gpus),
+        cache=options.caching(deterministic, seed_input, cache),
     )
+    if cache not in (None, "off") and retention is None:
+        tell(
+            "A stored result answers as long as its prediction keeps its data; --retention says how long that is."
+        )
 
 
 def _change(model: str, plain: dict[str, Any], **groups: dict[str, Any]) -> None:
@@ -151,7 +164,7 @@ def _change(model: str, plain: dict[str, Any], **groups: dict[str, Any]) -> None
     ask(lambda client: client.call("PATCH", path, json=changes))
     changed = plain | {name: value for group in groups.values() for name, value in group.items()}
     told = ", ".join(
-        f"{name.replace('_', ' ')} is now {'default' if value is None else value}"
+        f"{_WORDS.get(name, name.replace('_', ' '))} is now {_NONE.get(name, 'default') if value is None else value}"
         for name, value in changed.items()
     )
     tell(f"{model}: {told}")
@@ -177,6 +190,19 @@ def _path(model: str) -> str:
     if reference.version:
         raise CliError(f"{model!r} names a version.", f"Say {reference}.")
     return reference.path
+
+
+def _caching(cache: dict[str, Any]) -> dict[str, Any]:
+    """What is shown of it, if its owner declared anything."""
+    if not (cache.get("deterministic") or cache.get("seed_input")):
+        return {}
+    saved = cache.get("saved") or {}
+    return {
+        "deterministic": True if cache["deterministic"] else f"with {cache['seed_input']}",
+        "cache": cache["max_age"] or "for requests that ask",
+        "not_run": f"{saved.get('hits', 0) + saved.get('joined', 0)}, {saved.get('seconds_saved', 0):.1f} s and"
+        f" ${saved.get('amount_saved', '0.00')} saved",
+    }
 
 
 def _show_version(model: str, version: dict[str, Any] | None) -> None:

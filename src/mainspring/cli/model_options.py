@@ -38,7 +38,37 @@ Hardware = Annotated[
 Official = Annotated[
     bool | None, typer.Option("--official/--not-official", help="Whether the operator stands for it.")
 ]
+Deterministic = Annotated[
+    bool | None,
+    typer.Option(
+        "--deterministic/--not-deterministic",
+        help="The same input always gives the same output, so that a stored one can answer.",
+    ),
+]
+SeedInput = Annotated[
+    str | None,
+    typer.Option(
+        metavar="INPUT", help="The input that makes it deterministic when it is given; none for none."
+    ),
+]
+Cache = Annotated[
+    str | None,
+    typer.Option(
+        metavar="AGE",
+        help="Answer from the store with results no older than this, like 24h; off: only requests that ask for it.",
+    ),
+]
 Visibility = Annotated[str | None, typer.Option(help="public or private.")]
+
+
+def caching(deterministic: bool | None, seed_input: str | None, cache: str | None) -> dict[str, Any]:
+    """What the API is asked for."""
+    asked: dict[str, Any] = said(deterministic=deterministic)
+    if seed_input is not None:
+        asked["seed_input"] = None if seed_input == "none" else seed_input
+    if cache is not None:
+        asked["max_age"] = None if cache == "off" else cache
+    return asked
 
 
 def said(**options: Any) -> dict[str, Any]:

@@ -44,6 +44,9 @@ def push(
     memory: options.Memory = None,
     gpu_memory: options.GpuMemory = None,
     gpus: options.Gpus = None,
+    deterministic: options.Deterministic = None,
+    seed_input: options.SeedInput = None,
+    cache: options.Cache = None,
 ) -> None:
     """Push a Cog project: a new version of a model, built by the server, without Docker.
 
@@ -55,6 +58,8 @@ def push(
     mainspring push acme/hello
 
     mainspring push models/upscale acme/upscale --public --min-instances 1
+
+    mainspring push acme/draw --seed-input seed --cache 24h
     """
     from mainspring.cli.client import ask
 
@@ -67,6 +72,9 @@ def push(
         memory=memory,
         gpu_memory=gpu_memory,
         gpus=gpus,
+        deterministic=None if deterministic is None else str(deterministic).lower(),
+        seed_input=seed_input,
+        cache=cache,
     )
     if private is not None:
         settings["visibility"] = "private" if private else "public"

@@ -41,6 +41,14 @@ def run(
     stream: Annotated[
         bool, typer.Option("--stream/--no-stream", help="Print a text as it comes, or all of it at the end.")
     ] = True,
+    cache: Annotated[
+        bool | None,
+        typer.Option(
+            "--cache/--no-cache",
+            help="Take a stored result, if the model is deterministic, or run it in any case. Else: as the model says.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Run a model: its result goes to stdout, logs and progress to stderr. Ctrl-C cancels it.
 
@@ -53,11 +61,14 @@ def run(
 
     mainspring run acme/upscale -i image=@photo.jpg -i scale=2 -o pictures
 
+    mainspring run acme/draw -i prompt=owl -i seed=7 --cache
+
     mainspring run acme/llama:3f0c… -i prompt="Why is the sky blue?" --json | jq .metrics
     """
     import asyncio
 
-    call = Call(parse_reference(model), tuple(inputs or ()), as_json, output, stream and not as_json)
+    given = tuple(inputs or ())
+    call = Call(parse_reference(model), given, as_json, output, stream and not as_json, cache)
     if not asyncio.run(_run(call)):
         raise typer.Exit(1)
 
@@ -88,6 +99,7 @@ class Call:
     as_json: bool
     directory: Path | None
     stream: bool
+    cache: bool | None
 
 
 def parse_reference(text: str) -> Reference:
@@ -124,6 +136,7 @@ async def _run(call: Call) -> bool:
         with Screen() as screen:
             final = await until_end(client, prediction, screen, stream=call.stream and schema.streams_text())
         await _show(client, call, schema, final, screen)
+        _tell_cached(final)
         return bool(final["status"] == "succeeded")
 
 
@@ -145,6 +158,8 @@ async def _create(client: Client, call: Call, schema: ModelSchema) -> dict[str, 
     from mainspring.cli.inputs import describe, read_inputs
 
     body: dict[str, Any] = {"input": await read_inputs(client, schema, call.inputs)}
+    if call.cache is not None:
+        body["cache"] = call.cache
     path = f"{call.model.path}/predictions"
     if call.model.version:
         path, body["version"] = "/v1/predictions", call.model.version
@@ -214,6 +229,13 @@ async def _show(
         _finish_text(as_text(output, schema) if output is not None else "", screen)
     if final["status"] != "succeeded":
         await explain(final)
+
+
+def _tell_cached(final: dict[str, Any]) -> None:
+    cached = final.get("cached")
+    if cached:
+        how = "by a run under way" if cached.get("joined") else f"from a result {cached['age']:.0f} s old"
+        tell(f"answered {how}: {cached['seconds_saved']:.1f} s and ${cached['amount_saved']} saved")
 
 
 def _finish_text(whole: str, screen: Screen) -> None:

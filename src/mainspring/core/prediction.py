@@ -3,7 +3,8 @@
 starting ──claim──▶ processing ──▶ succeeded | failed | canceled
    │  ▲                  │
    │  └──instance lost───┘ (while attempts remain)
-   └──▶ canceled (by its user) | aborted (its deadline passed) | failed (no instance could be made ready)
+   ├──▶ canceled (by its user) | aborted (its deadline passed) | failed (no instance could be made ready)
+   └──▶ succeeded | failed (as the run of another with the same input did, which it waited for)
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ class Status(StrEnum):
 
 
 TRANSITIONS: dict[Status, frozenset[Status]] = {
-    Status.STARTING: frozenset({Status.PROCESSING, Status.CANCELED, Status.ABORTED, Status.FAILED}),
+    Status.STARTING: frozenset(
+        {Status.PROCESSING, Status.SUCCEEDED, Status.CANCELED, Status.ABORTED, Status.FAILED}
+    ),
     Status.PROCESSING: frozenset({Status.STARTING, Status.SUCCEEDED, Status.FAILED, Status.CANCELED}),
     Status.SUCCEEDED: frozenset(),
     Status.FAILED: frozenset(),
@@ -66,7 +69,9 @@ class Prediction:
     for ever; data_removed: 1 once input, output and logs are gone. asked: the alias that it was made with. weights:
     what those of the instance that runs it are called. price: nano-dollars for a second of its hardware, list_price:
     Replicate's; reserved: micro-dollars that it is taken to cost until it ends. trace: text of a core.trace.Trace, the
-    span of its life; None where traces are off.
+    span of its life; None where traces are off. cache_key: under which its result is stored, None when it is not to be.
+    follows: the prediction whose run it waits for, without standing in a line. cached: JSON text, for what was answered
+    without a run of its own.
     """
 
     id: str
@@ -107,6 +112,9 @@ class Prediction:
     list_price: int = 0
     reserved: int = 0
     trace: str | None = None
+    cache_key: str | None = None
+    follows: str | None = None
+    cached: str | None = None
 
     @property
     def expires_at(self) -> str | None:

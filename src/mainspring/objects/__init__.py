@@ -38,6 +38,9 @@ class Objects(Protocol):
         RefusedFileError for a link, for what is not a regular file, and for one outside `within`.
         """
 
+    async def copy(self, source: str, target: str) -> Stored | None:
+        """The same bytes under another key as well; each is deleted by itself. None when there is no source."""
+
     async def stat(self, key: str) -> Stored | None:
         """What is stored under key, if anything."""
 

@@ -7,12 +7,13 @@ import contextlib
 import errno
 import hashlib
 import os
+import secrets
 import shutil
 import stat
 import tempfile
 import threading
 from collections.abc import AsyncIterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import IO
 
@@ -53,6 +54,12 @@ class DiskObjects:
         """
         _check(key)
         return await asyncio.to_thread(self._copy, key, path, content_type, within)
+
+    async def copy(self, source: str, target: str) -> Stored | None:
+        """The same bytes under another key as well; each is deleted by itself. None when there is no source."""
+        _check(source)
+        _check(target)
+        return await asyncio.to_thread(self._link, source, target)
 
     async def stat(self, key: str) -> Stored | None:
         """What is stored under key, if anything."""
@@ -103,15 +110,31 @@ class DiskObjects:
             finally:
                 draft.discard()
 
+    def _link(self, source: str, target: str) -> Stored | None:
+        """Bytes are never written in place, so that two names for them are as good as two copies."""
+        found = self._stat(source)
+        if found is None:
+            return None
+        draft = self._drafts / f"{secrets.token_hex(8)}.part"
+        try:
+            _link_or_copy(self.path(source), draft)
+            return self._place(draft, replace(found, key=target))
+        except FileNotFoundError:
+            return None
+        finally:
+            _remove(draft, draft.with_suffix(".note"))
+
     def _keep(self, draft: _Draft, key: str, content_type: str) -> Stored:
-        stored = draft.finish(key, content_type, durable=self._durable)
-        data = self.path(key)
+        return self._place(draft.path, draft.finish(key, content_type, durable=self._durable))
+
+    def _place(self, draft: Path, stored: Stored) -> Stored:
+        data = self.path(stored.key)
         data.parent.mkdir(exist_ok=True)
-        note = draft.path.with_suffix(".note")
+        note = draft.with_suffix(".note")
         note.write_bytes(msgspec.json.encode(asdict(stored)))
         # The note makes the object exist: a reader never sees old facts with new bytes.
         _remove(_note(data))
-        draft.path.replace(data)
+        draft.replace(data)
         note.replace(_note(data))
         if self._durable:
             _flush_directory(data.parent)
@@ -195,6 +218,16 @@ def _open_untrusted(path: Path, within: Path | None) -> IO[bytes]:
 
 def _location(descriptor: int) -> Path:
     return Path(f"/proc/self/fd/{descriptor}").readlink()
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    """A second name for the file; where there can't be one (too many, or no such file system), a copy."""
+    try:
+        os.link(source, target)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 def _check(key: str) -> None:

@@ -22,7 +22,8 @@ class Model:
     retention_s: seconds that the data of its predictions is kept, 0 for ever, None as account or settings say.
 
     gpu_memory: bytes on each of the gpus that an instance takes. Times are RFC 3339. None for max_instances,
-    idle_timeout_s, instance_memory, gpu_memory and gpus means: as was measured, or as the settings say.
+    idle_timeout_s, instance_memory, gpu_memory and gpus means: as was measured, or as the settings say. deterministic,
+    seed_input, cache_s: its core.caching.Policy.
     """
 
     owner: str
@@ -49,6 +50,9 @@ class Model:
     latest_version_at: str | None = None
     official: int = 0
     default_example: str | None = None
+    deterministic: int = 0
+    seed_input: str | None = None
+    cache_s: int | None = None
 
     @property
     def full_name(self) -> str:
@@ -130,7 +134,8 @@ LIST_VERSIONS = Keyset.of(_VERSION, "FROM versions WHERE model = :model", at="cr
 WARM = f"SELECT {_MODEL} FROM models WHERE min_instances > 0 AND latest_version IS NOT NULL"
 DELETE_VERSION = """
     DELETE FROM versions WHERE model = :model AND id = :id
-    AND NOT EXISTS (SELECT 1 FROM predictions WHERE status = 'starting' AND queue BETWEEN :queue AND :queue || '~')
+    AND NOT EXISTS (SELECT 1 FROM predictions WHERE status = 'starting' AND follows IS NULL
+        AND queue BETWEEN :queue AND :queue || '~')
     AND NOT EXISTS (SELECT 1 FROM predictions WHERE status = 'processing' AND queue BETWEEN :queue AND :queue || '~')
     AND NOT EXISTS (SELECT 1 FROM releases r JOIN deployments d ON r.deployment = d.owner || '/' || d.name
         WHERE r.model = :model AND r.version = :id AND r.number IN (d.current, d.live)) RETURNING id"""

@@ -16,12 +16,13 @@ from mainspring.records.history import History
 class Live:
     """One prediction on its way. chunks are raw JSON values in order; logs are texts in order.
 
-    moments: what its attempt adds to its timeline.
+    moments: what its attempt adds to its timeline. followers: those of predictions that wait for this one's run.
     """
 
-    __slots__ = ("_waiting", "abandoned", "chunks", "final", "logs", "moments")
+    __slots__ = ("_waiting", "abandoned", "chunks", "final", "followers", "logs", "moments")
 
     def __init__(self) -> None:
+        self.followers: list[Live] = []
         self.chunks: list[bytes] = []
         self.logs: list[str] = []
         self.moments: dict[str, Any] = {}
@@ -33,6 +34,8 @@ class Live:
         """Add what arrived and wake readers."""
         self.chunks.extend(chunks)
         self.logs.extend(logs)
+        for follower in self.followers:
+            follower.say(chunks, logs)
         self._wake()
 
     def restart(self) -> None:
@@ -40,6 +43,8 @@ class Live:
         self.chunks.clear()
         self.logs.clear()
         self.moments = {}
+        for follower in self.followers:
+            follower.restart()
 
     def end(self, final: Prediction) -> None:
         """Tell everybody that it is over."""
@@ -128,6 +133,15 @@ class Feed:
         for tell in self._on_end:
             tell(final)
 
+    def follow(self, leader_id: str, prediction_id: str) -> None:
+        """What the one says and has said, the other says as well, and nothing else; if the one is known here."""
+        leader, follower = self.get(leader_id), self.open(prediction_id)
+        if leader is None or follower in leader.followers:
+            return
+        follower.restart()
+        follower.say(leader.chunks, leader.logs)
+        leader.followers.append(follower)
+
     def drop(self, prediction_id: str) -> None:
         """Forget a prediction that was never stored."""
         self._live.pop(prediction_id, None)
@@ -163,6 +177,11 @@ class Feed:
         """So many more wait, or fewer. Who leaves may be told of before who came: the sum is right in the end."""
         self._waiting[queue] = self._waiting.get(queue, 0) + change
         self._moved[queue] = self._moved.get(queue, 0) + 1
+
+    def left(self, prediction: Prediction) -> None:
+        """It waits no more; who followed another stood in no line."""
+        if prediction.follows is None:
+            self.moved(prediction.queue, -1)
 
     def movements(self) -> dict[str, int]:
         """To be taken before the ledger is counted, and given to `counted`."""

@@ -10,12 +10,14 @@ from mainspring.records.accounts import Accounts
 from mainspring.records.aliases import Aliases
 from mainspring.records.answers import Answers
 from mainspring.records.audit import Audit
+from mainspring.records.cached import Cache
 from mainspring.records.catalog import Catalog
 from mainspring.records.counted import Counted
 from mainspring.records.deliveries import Deliveries
 from mainspring.records.deployments import Deployments
 from mainspring.records.discovery import Discovery
 from mainspring.records.files import Files
+from mainspring.records.following import Following
 from mainspring.records.footprints import Footprints
 from mainspring.records.installed import Installations
 from mainspring.records.instances import Instances
@@ -38,12 +40,14 @@ class Ledger:
     aliases: Aliases
     answers: Answers
     audit: Audit
+    cache: Cache
     catalog: Catalog
     counted: Counted
     deliveries: Deliveries
     deployments: Deployments
     discovery: Discovery
     files: Files
+    following: Following
     footprints: Footprints
     installed: Installations
     instances: Instances
@@ -64,12 +68,14 @@ class Ledger:
             aliases=Aliases(database),
             answers=Answers(database),
             audit=Audit(database),
+            cache=Cache(database),
             catalog=Catalog(database),
             counted=Counted(database),
             deliveries=Deliveries(database),
             deployments=Deployments(database),
             discovery=Discovery(database),
             files=Files(database),
+            following=Following(database),
             footprints=Footprints(database),
             installed=Installations(database),
             instances=Instances(database),

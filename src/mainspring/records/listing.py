@@ -10,9 +10,10 @@ from mainspring.records.pages import Keyset
 
 _COLUMNS = tuple(f.name for f in fields(Prediction))
 _HEAVY = {"input": "'{}'", "secrets": "NULL", "output": "NULL", "logs": "''"}
-# The words of the partial index that these share.
+# The words of partial indexes.
 _UNHAPPY = "status IN ('failed', 'canceled', 'aborted')"
-_OPEN = (Status.STARTING, Status.PROCESSING)
+_LINED_UP = "SELECT id FROM predictions WHERE status = 'starting' AND follows IS NULL"
+_FOLLOWING = "SELECT id FROM predictions WHERE status = 'starting' AND follows IS NOT NULL"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +74,8 @@ def _terms(wanted: Wanted) -> list[str]:
 def _of_status(status: Status | None) -> list[str]:
     if status is None or status is Status.SUCCEEDED:
         return ["status = :status"] if status else []
-    if status in _OPEN:
-        return ["status = :status", f"id IN (SELECT id FROM predictions WHERE status = '{status.value}')"]
+    if status is Status.STARTING:
+        return ["status = :status", f"(id IN ({_LINED_UP}) OR id IN ({_FOLLOWING}))"]
+    if status is Status.PROCESSING:
+        return ["status = :status", "id IN (SELECT id FROM predictions WHERE status = 'processing')"]
     return ["status = :status", _UNHAPPY]

@@ -18,7 +18,7 @@ def _seconds(column: str) -> str:
 ENDED = f"""
     WITH ended AS (
         SELECT CAST(({_seconds("completed_at")} - :since_s) / :bucket_s AS INTEGER) AS bucket, status,
-            status = 'succeeded' AS done, started_at IS NOT NULL AS begun,
+            status = 'succeeded' AND started_at IS NOT NULL AS done, started_at IS NOT NULL AS begun,
             {_seconds("completed_at")} - {_seconds("started_at")} AS ran,
             {_seconds("started_at")} - {_seconds("created_at")} AS waited
         FROM predictions WHERE {{whose}} AND completed_at IS NOT NULL AND completed_at >= :since
@@ -50,8 +50,8 @@ DEPLOYMENT_BOOTS = BOOTS.format(whose="instr(queue, '@' || :deployment || '#') >
 class Figures:
     """Predictions that ended and instances that began to boot in a stretch of time. Durations are in seconds.
 
-    run: of those that succeeded, wait: of those that began; by nearest rank, None without any. boot: mean of those that
-    became ready.
+    run: of those that ran and succeeded, wait: of those that began; by nearest rank, None without any. boot: mean of
+    those that became ready.
     """
 
     runs: int = 0

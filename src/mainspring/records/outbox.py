@@ -14,6 +14,9 @@ START = """
     UPDATE deliveries SET state = 'pending', revision = revision + 1, tries = 0, due_at = :now
     WHERE event = 'start' AND prediction_id IN (
         SELECT id FROM predictions WHERE instance_id = :instance AND status = 'processing' AND started_at = :now)"""
+BEGUN = """
+    UPDATE deliveries SET state = 'pending', revision = revision + 1, tries = 0, due_at = :now
+    WHERE event = 'start' AND prediction_id = :id AND state = 'waiting'"""
 SAY = """
     INSERT INTO deliveries (prediction_id, event, rank, host, state, revision, due_at)
     SELECT :id, :event, :rank, :host, 'pending', 1, :now
@@ -75,6 +78,20 @@ def on_end(prediction: Prediction, now: str, *, output: bool, said: bool) -> tup
         return (*supersede, Statement(TELL, _row(prediction, "completed", now)))
     last = events - ({"start"} if output else {"start", "output"})
     return (*supersede, *(Statement(TELL_AGAIN, _row(prediction, event, now)) for event in sorted(last)))
+
+
+def on_answer(prediction: Prediction, now: str) -> tuple[Statement, ...]:
+    """For the transaction that stores what ended as it was made: its receiver hears what it hears of any other."""
+    start = "start" in _wanted(prediction)
+    begun = (Statement(TELL, _row(prediction, "start", now)),) if start else ()
+    return (*begun, *on_end(prediction, now, output=True, said=False))
+
+
+def on_following_end(prediction: Prediction, now: str, *, succeeded: bool) -> tuple[Statement, ...]:
+    """For the transaction that ends one that waited for another's run, behind a guard."""
+    start = succeeded and "start" in _wanted(prediction)
+    begun = (Statement(BEGUN, {"id": prediction.id, "now": now}),) if start else ()
+    return (*begun, *on_end(prediction, now, output=prediction.output is not None, said=True))
 
 
 def _wanted(prediction: Prediction) -> frozenset[str]:

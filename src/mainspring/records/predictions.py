@@ -22,25 +22,43 @@ _ALL = ", ".join(_COLUMNS)
 _AT_ONCE = 200
 
 CREATE = f"INSERT INTO predictions ({_ALL}) VALUES ({', '.join(':' + c for c in _COLUMNS)})"
-_TAKEN = "EXISTS (SELECT 1 FROM instances WHERE id = :seat AND state = 'ready')"
-_CLAIMED = {
-    "status": f"CASE WHEN {_TAKEN} THEN 'processing' ELSE 'starting' END",
-    "started_at": f"CASE WHEN {_TAKEN} THEN :created_at END",
-    "instance_id": f"CASE WHEN {_TAKEN} THEN :seat END",
-    "attempt": f"CASE WHEN {_TAKEN} THEN 1 ELSE 0 END",
-    "weights": "(SELECT weights FROM instances WHERE id = :seat)",
-}
-CREATE_CLAIMED = f"""
-    INSERT INTO predictions ({_ALL}) SELECT {", ".join(_CLAIMED.get(c, ":" + c) for c in _COLUMNS)}
-    RETURNING status"""
+_READY = "EXISTS (SELECT 1 FROM instances WHERE id = :seat AND state = 'ready')"
+
+
+def _claimed(taken: str) -> dict[str, str]:
+    """The columns that say who runs it. taken: the condition for that, in SQL."""
+    return {
+        "status": f"CASE WHEN {taken} THEN 'processing' ELSE 'starting' END",
+        "started_at": f"CASE WHEN {taken} THEN :created_at END",
+        "instance_id": f"CASE WHEN {taken} THEN :seat END",
+        "attempt": f"CASE WHEN {taken} THEN 1 ELSE 0 END",
+        "weights": "(SELECT weights FROM instances WHERE id = :seat)",
+    }
+
+
+def _insert(columns: dict[str, str], source: str = "") -> str:
+    values = ", ".join(columns.get(c, ":" + c) for c in _COLUMNS)
+    return f"INSERT INTO predictions ({_ALL}) SELECT {values} {source} RETURNING status, follows"
+
+
+CREATE_CLAIMED = _insert(_claimed(_READY))
+LEADER = """
+    SELECT id FROM predictions WHERE cache_key = :cache_key AND follows IS NULL
+    AND status IN ('starting', 'processing') AND cancel_requested_at IS NULL ORDER BY id LIMIT 1"""
+_ALONE = {"follows": "l.leader", "reserved": "CASE WHEN l.leader IS NULL THEN :reserved ELSE 0 END"}
+CREATE_OR_FOLLOW = _insert(
+    _claimed(f"l.leader IS NULL AND {_READY}") | _ALONE, f"FROM (SELECT ({LEADER}) AS leader) l"
+)
 COUNT_RUN = """
     UPDATE models SET run_count = run_count + 1 WHERE owner = :owner AND name = :name AND :kind = 'prediction'"""
 GET = f"SELECT {_ALL} FROM predictions WHERE id = :id"
+# The words of a partial index. Who follows another stands in no line.
+_IN_LINE = "status = 'starting' AND follows IS NULL"
 CLAIM = f"""
     UPDATE predictions SET status = 'processing', started_at = :now, instance_id = :instance, attempt = attempt + 1,
         weights = (SELECT weights FROM instances WHERE id = :instance)
     WHERE {guard(Status.PROCESSING)} AND id IN (
-        SELECT id FROM predictions WHERE queue = :queue AND status = 'starting' ORDER BY id LIMIT :limit)
+        SELECT id FROM predictions WHERE queue = :queue AND {_IN_LINE} ORDER BY id LIMIT :limit)
     AND EXISTS (SELECT 1 FROM instances WHERE id = :instance AND state = 'ready')
     RETURNING {_ALL}"""
 SAY = """
@@ -60,7 +78,7 @@ END_WAITING = f"""
     UPDATE predictions SET status = :status, error = :error, logs = :logs, completed_at = :now, secrets = NULL,
         timeline = COALESCE(:timeline, timeline)
     WHERE id = :id AND status = 'starting' RETURNING {_ALL}"""
-WAITING_IN = f"SELECT {_ALL} FROM predictions WHERE queue = :queue AND status = 'starting' ORDER BY id"
+WAITING_IN = f"SELECT {_ALL} FROM predictions WHERE queue = :queue AND {_IN_LINE} ORDER BY id"
 REQUEUE = f"""
     UPDATE predictions SET status = 'starting', started_at = NULL, instance_id = NULL
     WHERE instance_id = :instance AND {guard(Status.STARTING)} AND attempt < :attempts
@@ -77,10 +95,10 @@ CANCELING = "SELECT id FROM predictions WHERE status = 'processing' AND cancel_r
 DUE = f"""
     SELECT {_ALL} FROM predictions WHERE deadline IS NOT NULL AND deadline <= :now
     AND status IN ('starting', 'processing')"""
-WAITING = """
+WAITING = f"""
     SELECT queue, count(*) AS waiting, min(created_at) AS oldest FROM predictions
-    WHERE status = 'starting' GROUP BY queue"""
-AHEAD = "SELECT count(*) AS ahead FROM predictions WHERE queue = :queue AND status = 'starting' AND id < :id"
+    WHERE {_IN_LINE} GROUP BY queue"""
+AHEAD = f"SELECT count(*) AS ahead FROM predictions WHERE queue = :queue AND {_IN_LINE} AND id < :id"
 RUNNING = "SELECT instance_id, count(*) AS running FROM predictions WHERE status = 'processing' GROUP BY instance_id"
 
 
@@ -126,28 +144,33 @@ class Predictions:
         self._metering = Metering(database)
 
     async def create(
-        self, prediction: Prediction, seat: str | None = None, also: Sequence[Statement] = ()
+        self,
+        prediction: Prediction,
+        seat: str | None = None,
+        also: Sequence[Statement] = (),
+        *,
+        join: bool = False,
     ) -> Prediction:
         """Store a new prediction and count the run of its model.
 
         seat: an instance with a free slot; if it is ready, the prediction is its first claim at once. also: guarded
-        statements of the same transaction. Raises Conflict when they did not allow it.
+        statements of the same transaction. join: follow the one with the same cache_key that has not ended, if there
+        is one, instead of running. Raises Conflict when `also` did not allow it.
         """
-        owner, _, name = prediction.model.partition("/")
         row = {c: getattr(prediction, c) for c in _COLUMNS}
-        count = {"owner": owner, "name": name, "kind": prediction.kind}
-        more = (Statement(COUNT_RUN, count), *outbox.on_create(prediction))
-        if seat is None:
+        more = (count_run(prediction), *outbox.on_create(prediction))
+        if seat is None and not join:
             results = await self._database.write(*also, Statement(CREATE, row), *more)
             _allowed(results, also)
             return prediction
-        start = (outbox.on_start(seat, prediction.created_at),) if len(more) > 1 else ()
-        claimed = Statement(CREATE_CLAIMED, {**row, "seat": seat})
+        start = (outbox.on_start(seat, prediction.created_at),) if seat and len(more) > 1 else ()
+        claimed = Statement(CREATE_OR_FOLLOW if join else CREATE_CLAIMED, {**row, "seat": seat})
         results = await self._database.write(*also, claimed, *more, *start)
         _allowed(results, also)
-        stored = results[len(also)]
-        if stored[0]["status"] != Status.PROCESSING:
-            return prediction
+        (stored,) = results[len(also)]
+        if stored["status"] != Status.PROCESSING:
+            follows = stored["follows"]
+            return replace(prediction, follows=follows, reserved=0) if follows else prediction
         return replace(
             prediction,
             status=Status.PROCESSING,
@@ -308,6 +331,17 @@ def lines_of(rows: Sequence[Row]) -> dict[str, Line]:
 def running_of(rows: Sequence[Row]) -> dict[str, int]:
     """How many predictions run, by instance: rows of RUNNING."""
     return {row["instance_id"]: row["running"] for row in rows}
+
+
+def count_run(prediction: Prediction) -> Statement:
+    """For the transaction that stores it: one more run of its model, unless it is a training."""
+    owner, _, name = prediction.model.partition("/")
+    return Statement(COUNT_RUN, {"owner": owner, "name": name, "kind": prediction.kind})
+
+
+def insertion(prediction: Prediction) -> Statement:
+    """What stores it as it is."""
+    return Statement(CREATE, {c: getattr(prediction, c) for c in _COLUMNS})
 
 
 def _allowed(results: Sequence[Sequence[Row]], also: Sequence[Statement]) -> None:

@@ -12,6 +12,7 @@ from mainspring.core.prediction import Prediction, Status
 from mainspring.core.pricing import MICRO, tell_dollars
 from mainspring.core.schema import OutputKind
 from mainspring.core.shapes import EventNames, JsonObject, Link, ModelName, Moment, StatusName, VersionId
+from mainspring.records.cached import Cached, read_cached
 from mainspring.records.catalog import Catalog
 from mainspring.records.feed import Feed, Live
 from mainspring.records.predictions import Predictions
@@ -97,6 +98,9 @@ class PredictionReply(msgspec.Struct):
     webhook: str | UnsetType = UNSET
     webhook_events_filter: EventNames | UnsetType = UNSET
     ran: Ran | UnsetType = UNSET
+    cached: Annotated[Cached | UnsetType, Meta(description="Only of what was answered without a run.")] = (
+        UNSET
+    )
 
 
 class Renderer:
@@ -141,9 +145,11 @@ class Renderer:
         rendered = self.render(prediction, base, streams_files=kind.streams_files)
         if prediction.status.terminal and (prediction.price or self._compare):
             rendered.cost = await self._cost(prediction.id)
+        live = self._feed.get(prediction.id)
+        if prediction.follows is not None and prediction.status is Status.STARTING:
+            return await self._following(rendered, prediction.follows, live, kind, base)
         if prediction.status is not Status.PROCESSING:
             return rendered
-        live = self._feed.get(prediction.id)
         if live is not None:
             return so_far(rendered, live, kind, base)
         said = await self._predictions.said(prediction.id, prediction.attempt)
@@ -152,6 +158,16 @@ class Renderer:
             rendered.output = Raw(with_urls(f"[{','.join(chunks)}]", base))
         rendered.logs = "".join(logs for _, logs in said)
         return rendered
+
+    async def _following(
+        self, rendered: PredictionReply, leader_id: str, live: Live | None, kind: OutputKind, base: str
+    ) -> PredictionReply:
+        """One that waits for another's run is as far as that."""
+        leader = await self._predictions.get(leader_id)
+        if leader is None or leader.status is not Status.PROCESSING:
+            return rendered
+        rendered.status = Status.PROCESSING.value
+        return so_far(rendered, live, kind, base) if live is not None else rendered
 
     async def _cost(self, prediction_id: str) -> Cost | UnsetType:
         used = await self._usage.of_run(prediction_id)
@@ -223,6 +239,7 @@ class Renderer:
             if prediction.webhook_events_filter
             else UNSET,
             ran=_ran(prediction),
+            cached=read_cached(prediction.cached) if prediction.cached else UNSET,
         )
 
 

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 from mainspring.core.ids import rfc3339
 from mainspring.database import Database, Statement
-from mainspring.records import examples, outbox, sharing
+from mainspring.records import cached, examples, following, outbox, sharing
 
-SPARED: tuple[str, ...] = (examples.SHOWN, sharing.SHARED, outbox.OWED)
+SPARED: tuple[str, ...] = (examples.SHOWN, sharing.SHARED, outbox.OWED, following.FOLLOWED)
 """SQL conditions on a row `p` of predictions: while one holds, the prediction keeps its data."""
 
 KEPT_FOR = """
@@ -21,7 +21,7 @@ DUE = """
     WHERE keep_s = :keep_s AND completed_at <= :before AND data_removed = 0 AND kind = 'prediction'{spared}
     ORDER BY completed_at LIMIT :limit"""
 REMOVE = """
-    UPDATE predictions SET input = '{}', output = NULL, logs = '', data_removed = 1
+    UPDATE predictions SET input = '{}', output = NULL, logs = '', data_removed = 1, cache_key = NULL
     WHERE id = :id AND data_removed = 0 AND completed_at IS NOT NULL RETURNING id"""
 
 
@@ -53,9 +53,10 @@ class Retention:
         return found
 
     async def remove(self, prediction_ids: Sequence[str]) -> int:
-        """Empty these rows, in one transaction; how many were not empty before."""
-        done = await self._database.write(*(Statement(REMOVE, {"id": i}) for i in prediction_ids))
-        return sum(len(rows) for rows in done)
+        """Empty these rows, in one transaction, and answer no request from them; how many were not empty before."""
+        emptied = [Statement(REMOVE, {"id": i}) for i in prediction_ids]
+        done = await self._database.write(*emptied, *map(cached.forget, prediction_ids))
+        return sum(len(rows) for rows in done[: len(emptied)])
 
     async def _kept_for(self) -> list[int]:
         """The different times for which anything is kept, each found by one step in the index."""

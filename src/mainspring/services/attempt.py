@@ -21,6 +21,7 @@ from mainspring.core.webhooks import wanted
 from mainspring.database.hints import Hints
 from mainspring.launchers import Launched, Launcher
 from mainspring.objects import Objects
+from mainspring.records.cached import keep
 from mainspring.records.catalog import Catalog, Version
 from mainspring.records.feed import Feed, Live
 from mainspring.records.installed import Installations
@@ -103,7 +104,9 @@ class Attempt:
         now = rfc3339(self._desk.now())
         made = self._desk.catalog.registration(self._made) if self._made is not None else ()
         # Ended in here, nobody knows whether the end was written: then files stay.
-        final = await self._desk.predictions.finish(self.prediction, outcome, now, made)
+        most = self._desk.settings.cache_bytes
+        kept = keep(self.prediction, outcome, self._outputs.size, now, most)
+        final = await self._desk.predictions.finish(self.prediction, outcome, now, (*made, *kept))
         if made:
             self._desk.catalog.forget()
         if final is not None:

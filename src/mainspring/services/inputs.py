@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,15 @@ Fetch = Callable[[str, Path], Awaitable[str]]
 
 class InputError(MainspringError):
     """An input could not be brought to the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnFile:
+    """A file that lies here: its key in the object store, a safe name for it, and the digest of its bytes, in hex."""
+
+    key: str
+    name: str
+    sha256: str
 
 
 class Inputs:
@@ -67,25 +77,26 @@ class Inputs:
             return value
         target = folder / new_capability()[:12]
         await asyncio.to_thread(target.mkdir, parents=True)
-        own = await self._own(value, account)
+        own = await find_own(value, account, self._files, self._objects, self._now())
         if own is not None:
-            path, name = own
-            await asyncio.to_thread(shutil.copyfile, path, target / name)
+            name = own.name
+            await asyncio.to_thread(shutil.copyfile, self._objects.path(own.key), target / name)
         else:
             name = await self._fetch(value, target / _safe(unquote(urlsplit(value).path.rpartition("/")[2])))
         return MARK + quote(str(target / name))
 
-    async def _own(self, url: str, account: str) -> tuple[Path, str] | None:
-        """(where it lies, its name) of an uploaded file or an output of this platform; None for other URLs."""
-        if found := _OWN_FILE.match(url):
-            file = await self._files.get(found[1])
-            if file is not None and file.account == account and file.expires_at > rfc3339(self._now()):
-                return self._objects.path(f"files/{file.id}"), _safe(file.name)
-        if found := _OWN_OUTPUT.match(url):
-            key = unquote(found[1])
-            if await self._objects.stat(key) is not None:
-                return self._objects.path(key), _safe(key.rpartition("/")[2])
-        return None
+
+async def find_own(url: str, account: str, files: Files, objects: Objects, now: datetime) -> OwnFile | None:
+    """The file that a URL names, if that is an upload of the account or an output of this platform."""
+    if found := _OWN_FILE.match(url):
+        file = await files.get(found[1])
+        if file is not None and file.account == account and file.expires_at > rfc3339(now):
+            return OwnFile(file.key, _safe(file.name), file.sha256)
+    if found := _OWN_OUTPUT.match(url):
+        stored = await objects.stat(unquote(found[1]))
+        if stored is not None:
+            return OwnFile(stored.key, _safe(stored.key.rpartition("/")[2]), stored.sha256)
+    return None
 
 
 def _safe(name: str) -> str:

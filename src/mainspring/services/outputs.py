@@ -20,13 +20,14 @@ class OutputError(MainspringError):
 
 
 class Outputs:
-    """Stores output files of one prediction, each once, in the order in which they came."""
+    """Stores output files of one prediction, each once, in the order in which they came. size: their bytes so far."""
 
     def __init__(self, objects: Objects, prediction_id: str, outbox: Path) -> None:
         self._objects = objects
         self._prediction_id = prediction_id
         self._outbox = outbox
         self._stored: dict[bytes, bytes] = {}
+        self.size = 0
 
     async def take(self, value: bytes) -> bytes:
         """Raw JSON whose file marks name stored objects: mainspring-output://<prediction>/<capability>/<name>."""
@@ -56,7 +57,8 @@ class Outputs:
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
         key = f"outputs/{self._prediction_id}/{capability}/{name}"
         try:
-            await self._objects.adopt(key, self._outbox / folder.decode() / name, kind, within=self._outbox)
+            path = self._outbox / folder.decode() / name
+            self.size += (await self._objects.adopt(key, path, kind, within=self._outbox)).size
         except (OSError, RefusedFileError) as error:
             raise OutputError(f"The output file {name} could not be stored: {error}") from error
         return b'"' + MARK + f"{self._prediction_id}/{capability}/".encode() + quoted + b'"'

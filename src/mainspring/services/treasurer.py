@@ -104,7 +104,7 @@ class Treasurer:
     async def _end(self, prediction_id: str, at: str) -> bool:
         ended = await self._predictions.end_waiting(prediction_id, Status.CANCELED, at)
         if ended is not None:
-            self._feed.moved(ended.queue, -1)
+            self._feed.left(ended)
             self._feed.close(ended)
             return True
         if await self._predictions.ask_cancel(prediction_id, at) is None:

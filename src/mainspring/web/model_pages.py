@@ -10,10 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from mainspring.api.cache import saved_by
 from mainspring.api.catalog import whose
 from mainspring.api.model_replies import estimate_of
 from mainspring.api.wire import base_url
-from mainspring.core.durations import tell_retention
+from mainspring.core.durations import tell_duration, tell_retention
 from mainspring.core.people import Scope
 from mainspring.core.schema import Schema
 from mainspring.records.catalog import Model, Version
@@ -157,6 +158,7 @@ class ModelPages:
             model,
             hardware=self._site.ctx.hardware,
             retention=tell_retention(model.retention_s),
+            cache_age=tell_duration(model.cache_s) if model.cache_s is not None else None,
             versions=(await self._catalog.list_versions(model.full_name, None, _VERSIONS)).items,
         )
 
@@ -203,7 +205,9 @@ class ModelPages:
 
     async def _page(self, request: Request, template: str, tab: str, model: Model, **given: Any) -> Response:
         links = [(word, url) for word, field in _LINKS if _is_link(url := getattr(model, field))]
-        given = {"version": None, "latest": True, "asked": None} | given
+        declared = model.deterministic or model.seed_input
+        saved = await saved_by(self._site.ctx, model) if declared else None
+        given = {"version": None, "latest": True, "asked": None, "saved": saved} | given
         tabs = await self._tabs(request, model)
         weights = whose(await self._site.ctx.installed.get(model.full_name))
         return await self._site.page(

@@ -14,6 +14,7 @@ let before = said();
 
 function meant(name, text) {
   if (name === "scaling/min_instances") return Number(text || 0);
+  if (name === "cache/deterministic") return text === "yes";
   if (numbers.has(name)) return text.trim() === "" ? null : Number(text);
   return text.trim() === "" ? null : text.trim();
 }

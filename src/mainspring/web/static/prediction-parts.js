@@ -26,6 +26,7 @@ export function facts(one, kept = false) {
     one.ran?.weights && ["Weights", one.ran.weights], one.deployment && ["Deployment", make("a", { href: `/deployments/${one.deployment}` }, one.deployment)],
     one.source && ["Source", one.source === "web" ? "web" : "API"], one.hardware && ["Hardware", make("code", {}, one.hardware)], ["Created", when(one.created_at)],
     started && ["Queued", figure(Date.parse(started) - Date.parse(one.created_at))], ran !== undefined && ["Ran", figure(ran * 1000)], total !== undefined && ["Total", figure(total * 1000)],
+    one.cached && ["Answered", `${one.cached.joined ? "by a run under way" : `from a result ${span(one.cached.age * 1000)} old`}; ${span(one.cached.seconds_saved * 1000)} saved`],
     one.cost && ["Cost", costs(one)], one.completed_at && ["Completed", when(one.completed_at)], one.deadline && ["Deadline", when(one.deadline)],
     one.expires_at && !one.data_removed && !kept && ["Kept until", exact(one.expires_at)]];
   return rows.filter(Boolean).map(([word, value]) => make("div", {}, make("dt", {}, word), make("dd", {}, value)));
