@@ -53,9 +53,12 @@ async def rows(house: House, sql: str, **given: Any) -> list[dict[str, Any]]:
 
 
 async def as_other(house: House, kind: str = "user") -> httpx.AsyncClient:
-    """A client of another account; the operator may act for an organization."""
+    """A client of another account; of an organization, the first account is an owner."""
     accounts = house.platform.ledger.accounts
-    await accounts.create_account("you", kind, "you", house.clock())
+    if kind == "organization":
+        await house.platform.ledger.members.create("you", "you", "me", house.clock())
+    else:
+        await accounts.create_account("you", kind, "you", house.clock())
     await accounts.create_token("you", "first", OTHER, now=house.clock())
     headers = {"Authorization": f"Bearer {OTHER}", "Prefer": "wait=30"}
     return httpx.AsyncClient(
