@@ -35,7 +35,8 @@ BEGAN = datetime(2026, 1, 31, tzinfo=UTC)
 LINE = "me/m:v"
 keys = st.sampled_from(["a", "b"])
 picks = st.integers(0, 9)
-kills = st.sampled_from([None] * 12 + list(range(10)))
+kills = st.sampled_from([None] * 40 + list(range(10)))
+crowds = st.lists(st.tuples(keys, st.sampled_from(["me", "you"]), st.booleans()), min_size=1, max_size=6)
 
 
 class Crowd(RuleBasedStateMachine):
@@ -50,8 +51,10 @@ class Crowd(RuleBasedStateMachine):
         self._run(self._boot())
 
     def teardown(self) -> None:
-        self._run(self.settle())
-        self._run(self._all_end())
+        self._run(self._settle())
+        self._run(self._check())
+        self.erase(30)
+        self._run(self._check())
         self._run(self.database.close())
         self._loop.close()
         self._folder.cleanup()
@@ -109,11 +112,16 @@ class Crowd(RuleBasedStateMachine):
         self._run(self._open())
         self._run(self.followers.recover())
 
-    @rule(key=keys, account=st.sampled_from(["me", "you"]), seated=st.booleans(), kill=kills)
-    def ask(self, key: str, account: str, seated: bool, kill: int | None) -> None:
-        self._try(self._ask(key, account, seated), kill)
+    @rule(crowd=crowds, kill=kills)
+    def ask(self, crowd: list[tuple[str, str, bool]], kill: int | None) -> None:
+        self._try(self._all_ask(crowd), kill)
+
+    async def _all_ask(self, crowd: list[tuple[str, str, bool]]) -> None:
+        for one in crowd:
+            await self._ask(*one)
 
     async def _ask(self, key: str, account: str, seated: bool) -> None:
+        self.now += timedelta(milliseconds=1)
         made = Prediction(
             id=new_id(self.now),
             account=account,
@@ -189,9 +197,8 @@ class Crowd(RuleBasedStateMachine):
     async def _erase(self) -> None:
         retention = Retention(self.database)
         await retention.remove([due.id for due in await retention.due(self.now, 100)])
-        await self.cache.trim(since(rfc3339(self.now), 60), 1 << 20, rfc3339(self.now))
 
-    async def settle(self) -> None:
+    async def _settle(self) -> None:
         """Until nobody waits: what is left runs."""
         for _ in range(100):
             self.now += timedelta(seconds=1)
@@ -202,9 +209,6 @@ class Crowd(RuleBasedStateMachine):
                 return
             await self._end(0, Status.SUCCEEDED)
         raise AssertionError("somebody waits for ever")
-
-    async def _all_end(self) -> None:
-        assert await self._of("completed_at IS NULL") == []
 
     async def _of(self, condition: str) -> list[dict[str, Any]]:
         sql = f"SELECT * FROM predictions WHERE {condition} ORDER BY id"
@@ -228,6 +232,7 @@ class Crowd(RuleBasedStateMachine):
         alone = "status IN ('starting', 'processing') AND follows IS NULL AND cancel_requested_at IS NULL"
         keyed = [row["cache_key"] for row in await self._of(alone)]
         assert len(keyed) == len(set(keyed)), "one run for one key"
+        assert await self._of("status = 'processing' AND follows IS NOT NULL") == []
         dead = await self.database.fetch(
             "SELECT 1 FROM cached c JOIN predictions p ON p.id = c.prediction WHERE p.data_removed = 1"
         )
@@ -236,5 +241,5 @@ class Crowd(RuleBasedStateMachine):
 
 CrowdTest = Crowd.TestCase
 CrowdTest.settings = settings(
-    max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
 )
