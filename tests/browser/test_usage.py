@@ -146,8 +146,10 @@ def test_the_dashboard_counts_today(page: Page) -> None:
 
 
 def test_limits_that_are_reached_are_accessible_on_a_phone(chromium: Browser, server: Server) -> None:
-    server.cli("limit", "set", "--monthly", "0", "--soft", "0")
+    done = server.cli("limit", "set", "--monthly", "0", "--soft", "0")
+    assert done.returncode == 0, done.stderr
     page = open_page(chromium, server, color_scheme="dark", viewport={"width": 390, "height": 844})
+    page.goto("/")
     expect(page.get_by_label("Spending", exact=True)).to_be_visible()
     assert serious(page) == [], "with a notice"
     open_usage(page)
