@@ -12,7 +12,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import open_page
 from tests.browser.test_site import predict, serious
-from tests.e2e.server import TOKEN, Server, free_port
+from tests.e2e.server import TOKEN, Server
+from tests.ports import free_port
 
 HELLO = "mainspring/hello-world"
 SLOW_MS = 60_000

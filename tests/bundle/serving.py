@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import os
-import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import httpx
 
 from mainspring.bundle import ADAPTER, Environment, describe, prepare_source, read_config, training_view
+from tests.ports import free_port
 
 Write = Callable[..., Path]
 
@@ -89,9 +89,7 @@ async def serving(
     boxes = [source.parent / name for name in ("inbox", "outbox")]
     for box in boxes:
         box.mkdir(exist_ok=True)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     environ = {
         "PATH": f"{here.path / 'bin'}:{os.environ['PATH']}",
         "HOME": str(source.parent),

@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -16,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+
+from tests.ports import free_port
 
 BIN = Path(sys.executable).parent
 
@@ -66,9 +67,7 @@ def parse(text: str) -> list[tuple[str, dict[str, Any]]]:
 @contextlib.asynccontextmanager
 async def coglet(model: Path, command: list[str] | None = None, **env: str) -> AsyncIterator[Coglet]:
     """A coglet that serves the model, from its start on; killed at the end."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         command or [sys.executable, "-m", "cog.server.http", "--host", "127.0.0.1"],
         cwd=model,

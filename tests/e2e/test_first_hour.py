@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 
 from tests.e2e.examples import EXAMPLES, MODELS, ROOT, Kept, add, program
-from tests.e2e.server import Server, free_port
+from tests.e2e.server import Server
 from tests.e2e.test_crash import call
+from tests.ports import free_port
 
 CHAT = "meta/meta-llama-3-8b-instruct"
 SMALL = "SmolLM2-135M-Instruct"

@@ -21,8 +21,9 @@ from replicate.webhook import Webhooks, WebhookSigningSecret
 
 from tests.docs.pages import ROOT
 from tests.e2e.projects import write_project
-from tests.e2e.server import Server, free_port
+from tests.e2e.server import Server
 from tests.e2e.test_crash import TERMINAL, call
+from tests.ports import free_port
 
 CLIENTS = Path(__file__).parent / "clients"
 ALL = ["start", "output", "logs", "completed"]

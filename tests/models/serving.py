@@ -7,7 +7,6 @@ import base64
 import contextlib
 import json
 import mimetypes
-import socket
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any, Protocol
 import httpx
 
 from mainspring.bundle import Environment, describe, prepare_source, read_config
+from tests.ports import free_port
 
 MODELS = Path(__file__).parents[2] / "models"
 
@@ -93,9 +93,7 @@ async def running(
     config = read_config(folder)
     signature = await describe(environment, folder, config)
     prepare_source(folder, signature.openapi)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     environ = {
         "PATH": f"{environment.path / 'bin'}:/usr/bin:/bin",
         "HOME": str(folder.parent),

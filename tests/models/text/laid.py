@@ -7,7 +7,6 @@ import contextlib
 import json
 import secrets
 import shutil
-import socket
 import tomllib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from mainspring.cogclient import CogClient
 from mainspring.cogclient.events import Completed, Log, Output
 from mainspring.core.errors import InstanceLost
 from tests.models.serving import MODELS
+from tests.ports import free_port
 
 _IGNORED = shutil.ignore_patterns("__pycache__")
 
@@ -100,9 +100,7 @@ async def instance(
     config = read_config(folder)
     signature = await describe(environment, folder, config)
     prepare_source(folder, signature.openapi)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     log = folder.parent / f"{folder.name}.log"
     process = await _start(folder, environment, port, log, signature.concurrency, variables)
     client = CogClient(f"127.0.0.1:{port}")
