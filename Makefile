@@ -37,7 +37,7 @@ models: setup ## add the heavy models to the platform that runs (MAINSPRING_TOKE
 	$(BIN)/mainspring catalog add --yes $(HEAVY:%=mainspring/%)
 
 test: $(VENV)/.test-ready ## set up, then all tests
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 test-models: $(VENV)/.test-ready ## the tests that `make test` leaves out: models with heavy environments, several GB
 	@echo "Environments are kept in $(KEPT), about 6 GB; the first run downloads about 2 GB and takes half an hour or more."

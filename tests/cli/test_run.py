@@ -273,6 +273,7 @@ def test_progress_lines_are_recognised() -> None:
 
 
 def interruptible(*arguments: str) -> subprocess.Popen[str]:
+    """A command that hears Ctrl-C also where the tests run in the background, which takes no notice of it."""
     code = "from mainspring.cli import main; main()"
     return subprocess.Popen(
         [sys.executable, "-c", code, *arguments],
@@ -280,6 +281,7 @@ def interruptible(*arguments: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
 
 
