@@ -47,7 +47,7 @@ test-models: $(VENV)/.test-ready ## the tests that `make test` leaves out: model
 screenshots: $(VENV)/.test-ready ## look at the pages with Chromium and write docs/images/*.png
 	$(BIN)/python docs/images/screenshots.py
 
-bench: setup ## measure speed and memory against bare coglet, in about four minutes
+bench: setup ## measure speed and memory against bare coglet, in about three minutes
 	$(BIN)/python -m benchmarks
 
 check: $(VENV)/.test-ready ## format, lint, types, floors
