@@ -54,11 +54,13 @@ def audit(
         {k: v for k, v in asked.items() if v is not None} | {"limit": str(min(limit, 100))}, limit
     )
     if as_json:
-        result_json(found)
-        return
+        return result_json(found)
     if not found:
-        tell("There is nothing in the audit log.")
-        return
+        return tell("There is nothing in the audit log.")
+    return _print(found)
+
+
+def _print(found: list[Any]) -> None:
     from rich.table import Table
 
     table = Table("when", "account", "token", "operation", "object", "from", "status", box=None)

@@ -20,6 +20,20 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Models that come with the platform: list, install, remove.")
 AsJson = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
+Weights = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DIR|URL",
+        help="Weights to run it with: a directory of the server's machine, or a prefix in an object store.",
+    ),
+]
+Example = Annotated[
+    bool | None,
+    typer.Option(
+        "--example/--no-example",
+        help="Run its example in any case, or in none. Default: once, unless it is too much for this machine.",
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 _HEAVY = 50_000_000
 
@@ -43,13 +57,7 @@ def list_catalog(as_json: AsJson = False) -> None:
 @app.command("add")
 def add(
     names: Annotated[list[str], typer.Argument(metavar="OWNER/NAME...", help="The models.")],
-    weights: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DIR|URL",
-            help="Weights to run it with: a directory of the server's machine, or a prefix in an object store.",
-        ),
-    ] = None,
+    weights: Weights = None,
     called: Annotated[
         str | None,
         typer.Option(
@@ -61,13 +69,7 @@ def add(
     own: Annotated[
         bool, typer.Option("--own", help="These weights are the model's own: those that its name promises.")
     ] = False,
-    example: Annotated[
-        bool | None,
-        typer.Option(
-            "--example/--no-example",
-            help="Run its example in any case, or in none. Default: once, unless it is too much for this machine.",
-        ),
-    ] = None,
+    example: Example = None,
     yes: Yes = False,
 ) -> None:
     """Install models of the catalogue, or renew them.
