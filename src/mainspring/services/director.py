@@ -44,6 +44,7 @@ class Director:
             changed += sum([driver.cancel(prediction_id) for driver in self._drivers.values()])
         await self._note_use()
         for driver in self._drivers.values():
+            driver.attend()
             driver.tidy()
         return changed
 
