@@ -19,6 +19,7 @@ from mainspring.core.ids import rfc3339
 from mainspring.core.prediction import Prediction
 from mainspring.core.queue import Queue
 from mainspring.database.hints import Future, release
+from mainspring.database.patience import until_written
 from mainspring.launchers import Launched
 from mainspring.records.catalog import Version
 from mainspring.records.instances import Instance
@@ -186,7 +187,8 @@ class Driver:
         self._desk.feed.history.booted(self._row.queue, took := self._boot.ready(now))
         self._desk.observed.booted(self._row.model, self._row.deployment, took)
         log.info("the instance is ready after %.3f s", took)
-        await self._desk.instances.ready(self.id, self._setup_logs(), now, self._boot.text())
+        told, ready = (self._setup_logs(), now, self._boot.text()), self._desk.instances.ready
+        await until_written(lambda: ready(self.id, *told))
         self._desk.hints.hint("scale")
 
     async def _is_ready(self) -> bool:
@@ -238,7 +240,7 @@ class Driver:
         now = rfc3339(self._desk.now())
         self._reserved += free
         try:
-            claimed = await self._desk.predictions.claim(self._row.queue, self.id, free, now)
+            claimed = await until_written(lambda: self._claim(free, now))
         finally:
             self._reserved -= free
         if claimed:
@@ -246,6 +248,9 @@ class Driver:
         for prediction in claimed:
             self._start(prediction, stage)
         return len(claimed) == free or self._gone or self.leaving
+
+    async def _claim(self, limit: int, now: str) -> list[Prediction]:
+        return [] if self._gone else await self._desk.predictions.claim(self._row.queue, self.id, limit, now)
 
     def reserve(self) -> bool:
         """Hold a free slot for a prediction that is about to be stored."""
