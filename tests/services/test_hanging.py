@@ -159,6 +159,32 @@ async def test_an_idle_instance_that_could_run_nothing_goes(
     assert words in gone["reason"]
 
 
+async def test_an_instance_in_doubt_is_given_nothing_until_it_answers(
+    open_house: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    cog = FakeCog()
+    house = await open_house(make=first_is(cog), health_timeout_s=PATIENCE_S)
+    model = await house.add_model()
+    await house.create(model, wait=True)
+
+    async def missed() -> bool:
+        house.platform.hints.hint("instances")
+        return "1 of 3" in caplog.text
+
+    cog.awake.clear()
+    await eventually(missed)
+    waits = await house.create(model)
+    cog.awake.set()
+    assert (await house.until(waits, "succeeded", "failed"))["output"] == "hi"
+    caplog.clear()
+    cog.status, cog.error = "UNHEALTHY", FROZEN
+    await eventually(missed)
+    moves = await house.create(model)
+    assert (await house.until(moves, "succeeded", "failed"))["output"] == "hi"
+    assert list(cog.received)[1:] == [waits["id"]]
+    assert len(house.launcher.launches) == 2
+
+
 @pytest.mark.parametrize("error", [FROZEN, "Healthcheck failed: user-defined healthcheck returned False"])
 async def test_an_instance_at_work_goes_on_whatever_its_model_says_of_itself(
     open_house: Open, error: str

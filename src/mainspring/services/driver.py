@@ -54,7 +54,7 @@ class Driver:
         self._leavings: list[_Leavings] = []
         self._beside: set[asyncio.Task[None]] = set()
         self._used = False
-        self._gone = False
+        self._gone = self._doubted = False
         self._reserved = 0
         self._on: Stage | None = None
         self._looked_at_mark = -1
@@ -114,9 +114,10 @@ class Driver:
     async def _ask(self, vigil: Vigil) -> None:
         with contextlib.suppress(InstanceLost):
             await vigil.ask()
+        self._doubted = vigil.doubts
         if vigil.fault is not None:
             self.reason, self._gone = vigil.fault, True
-            self._wake()
+        self._wake()
 
     def _works_since(self, moment: float) -> bool:
         return bool(self._attempts) or self._ended_at > moment
@@ -271,7 +272,7 @@ class Driver:
         self._start(prediction, self._on)
 
     def _free(self) -> int:
-        return 0 if self.leaving else self._row.slots - len(self._attempts) - self._reserved
+        return 0 if self.leaving or self._doubted else self._row.slots - len(self._attempts) - self._reserved
 
     def _start(self, prediction: Prediction, stage: Stage) -> None:
         attempt = Attempt(prediction, stage, self._desk)

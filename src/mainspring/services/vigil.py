@@ -35,6 +35,11 @@ class Vigil:
         self._pulse = Pulse()
         self._asking = False
 
+    @property
+    def doubts(self) -> bool:
+        """Whether the last question was missed."""
+        return self._patience_s > 0 and self._pulse.missed > 0
+
     def due(self) -> bool:
         """Whether it is time to ask."""
         now = asyncio.get_running_loop().time()
