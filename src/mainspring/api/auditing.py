@@ -73,7 +73,11 @@ async def refused(ctx: Context, request: Request, operation: Operation, status: 
     if caller is not None:
         now = ctx.now()
         entry = _entry(request, caller, operation, rfc3339(now), status)
-        await ctx.audit.begin(_known(request.scope, entry), now)
+        try:
+            await ctx.audit.begin(_known(request.scope, entry), now)
+        except sqlite3.Error as error:
+            # Nothing was made, and that is what the reply says.
+            log.error("audit: a refused %s could not be noted: %s", entry.operation, error)
 
 
 def crosses(request: Request, prediction: Prediction) -> tuple[Statement, ...]:
