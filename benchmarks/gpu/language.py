@@ -1,7 +1,7 @@
 """`python -m benchmarks.gpu.language`: a language model of real size, random weights, through the platform and alone.
 
 On a machine with a CUDA GPU: eight billion parameters under vLLM. `--cpu --tiny`: the same way on any machine, to see
-that it works; with `--vllm` under vLLM's build for CPUs.
+that it works; `--cpu --small --vllm`: 135 million parameters under vLLM's build for CPUs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ import httpx
 import msgspec
 
 from benchmarks.connection import TOKEN, Broken
-from benchmarks.gpu.shapes import EIGHT_BILLION, TINY, write_shape
+from benchmarks.gpu.shapes import EIGHT_BILLION, SMALL, TINY, write_shape
 from benchmarks.house import OWNER
 from benchmarks.measures import Line, absolute, added, p50, ratio
 from benchmarks.processes import COMMAND, Process, plain_environ, platform
@@ -56,12 +56,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     plan = {
         "requests": list(REQUESTS),
         "rounds": asked.rounds,
-        "prompt": " ".join(f"w{number % 500}" for number in range(32 if asked.tiny else 128)),
-        "tokens": 32 if asked.tiny else 256,
+        "prompt": " ".join(f"w{number % 500}" for number in range(32 if asked.cpu else 128)),
+        "tokens": 32 if asked.cpu else 256,
     }
     root = Path(tempfile.mkdtemp(prefix="mainspring-bench-"))
     try:
-        project = write_project(root / "projects" / NAME, cpu=asked.cpu, tiny=asked.tiny, vllm=asked.vllm)
+        shape = TINY if asked.tiny else SMALL if asked.small else EIGHT_BILLION
+        project = write_project(root / "projects" / NAME, shape, cpu=asked.cpu, vllm=asked.vllm)
         lines = _measure(root, project, plan)
     finally:
         _remove(root)
@@ -84,14 +85,14 @@ def _measure(root: Path, project: Path, plan: dict[str, Any]) -> list[Line]:
     return _lines(plan, alone, through, cold, used)
 
 
-def write_project(directory: Path, *, cpu: bool, tiny: bool, vllm: bool = False) -> Path:
+def write_project(directory: Path, shape: Mapping[str, Any], *, cpu: bool, vllm: bool = False) -> Path:
     """The chat package with a description for weights; its own requirements for a CPU or a GPU.
 
     vllm: run it under vLLM on a CPU too.
     """
     shutil.copytree(_PACKAGE, directory, ignore=shutil.ignore_patterns("__pycache__"))
     (directory / "chat.toml").write_text(_CHAT)
-    write_shape(TINY if tiny else EIGHT_BILLION, directory / "weights")
+    write_shape(shape, directory / "weights")
     config = directory / "cog.yaml"
     if not cpu:
         shutil.copy(directory / "requirements-gpu.txt", directory / "requirements.txt")
@@ -126,7 +127,7 @@ def _alone(root: Path, project: Path, plan: dict[str, Any]) -> list[dict[str, fl
     command = [str(python), str(Path(__file__).with_name("alone.py")), json.dumps(plan)]
     done = subprocess.run(command, cwd=project, env=environ, capture_output=True, text=True, timeout=3600)
     if done.returncode:
-        raise Broken(f"the engine alone: {done.stderr[-3000:]}")
+        raise Broken(f"the engine alone: {done.stderr[-9000:]}")
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"requests"')]
 
 
@@ -239,6 +240,7 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--cpu", action="store_true", help="transformers on the CPU, not vLLM on a GPU")
     parser.add_argument("--vllm", action="store_true", help="with --cpu: vLLM's build for CPUs")
     parser.add_argument("--tiny", action="store_true", help="a model of a hundred thousand parameters")
+    parser.add_argument("--small", action="store_true", help="a model of 135 million parameters")
     parser.add_argument("--rounds", type=int, default=5, metavar="N")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
     return parser.parse_args(given)

