@@ -7,6 +7,7 @@ that its time has among all who run; the rest stays owed, and the last one takes
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -16,6 +17,7 @@ from mainspring.core.ids import micros
 from mainspring.core.prediction import Prediction, Status
 from mainspring.core.pricing import PAID_BY_REST, Part, Rule, amount, amount_sql, billed_sql, billed_us
 from mainspring.database import Database, Statement
+from mainspring.records.recent import Recent
 
 _MOST_COUNTED = 1 << 53
 
@@ -160,6 +162,8 @@ class Metering:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        # Who pays for an instance is written when it is made, and stays.
+        self._payers = Recent(ttl_s=math.inf)
 
     async def on_finish(
         self, prediction: Prediction, status: Status, metrics: str | None, now: str
@@ -168,7 +172,9 @@ class Metering:
         row = _row(prediction, now) | _counts(metrics)
         began, till = micros(prediction.started_at or now), micros(now)
         instance = prediction.instance_id or ""
-        found = await self._database.fetch_one(PAYER, {"instance": instance})
+        found = await self._payers.ask(
+            instance, lambda: self._database.fetch_one(PAYER, {"instance": instance})
+        )
         if found is None or found["payer"] is None:
             row["active_us"] = max(0, till - began)
             billed = billed_us(Rule.SHARED, status, {Part.ACTIVE: row["active_us"]})
