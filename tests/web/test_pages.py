@@ -18,6 +18,7 @@ from mainspring.records.installed import Installed
 from mainspring.web.covers import cover
 from mainspring.web.pages import pages
 from tests.api.house import House
+from tests.api.samples import furnish
 from tests.web.conftest import browse, publish, sign_in
 
 HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>{{ 7*7 }}"
@@ -115,6 +116,15 @@ async def test_a_cover_is_drawn_from_the_name_or_loaded_from_its_host_only(
     assert "img-src 'self' https://pictures.example data: blob:;" in page.headers["content-security-policy"]
     assert cover("ada/plain") in page.text
     assert cover("ada/plain") != cover("ada/covered")
+
+
+async def test_a_model_without_a_cover_is_shown_by_a_picture_of_its_example(
+    house: House, browser: httpx.AsyncClient
+) -> None:
+    await furnish(house)
+    page = await browser.get("/")
+    assert [img["src"] for img in Seen(page).all("img")] == [f"{browser.base_url}/outputs/p/c/out.png"]
+    assert cover("ada/hello") in page.text
 
 
 async def test_explore_turns_pages_of_many_models(house: House, browser: httpx.AsyncClient) -> None:

@@ -94,11 +94,9 @@ class ModelReply(msgspec.Struct):
 
 async def render_model(request: Request, model: Model) -> ModelReply:
     """The reply for a model, with its latest version and our `scaling`."""
-    ctx, latest, example = context(request), None, None
+    ctx, latest, example = context(request), None, await _example(request, model)
     if model.latest_version:
         latest = await ctx.catalog.get_version(model.full_name, model.latest_version)
-    if model.default_example and (shown := await ctx.predictions.get(model.default_example)):
-        example = context(request).renderer.example(shown, base_url(request))
     return ModelReply(
         url=f"{base_url(request)}/{model.full_name}",
         owner=model.owner,
@@ -126,6 +124,16 @@ async def render_model(request: Request, model: Model) -> ModelReply:
         retention=tell_retention(model.retention_s),
         cache=render_cache(model),
     )
+
+
+async def picture_of(request: Request, model: Model) -> str | None:
+    """URL of what to show it by: the author's cover, else a picture of its default example."""
+    return model.cover_image_url or _cover(await _example(request, model))
+
+
+async def _example(request: Request, model: Model) -> PredictionReply | None:
+    shown = await context(request).predictions.get(model.default_example) if model.default_example else None
+    return context(request).renderer.example(shown, base_url(request)) if shown else None
 
 
 async def estimate_of(ctx: Context, model: Model) -> EstimateReply | None:

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from mainspring.api.wire import cursor, page
-from mainspring.web.covers import allow_pictures, cover
+from mainspring.web.covers import allow_pictures, cards_of
 from mainspring.web.readme import readme_html
 from mainspring.web.site import Site
 
@@ -51,12 +51,13 @@ class CollectionPages:
             return await self._site.nowhere(request)
         account = await self._site.account(request)
         models = await self._collections.models(found.slug, account.username if account else _NOBODY)
+        cards = await cards_of(request, models)
         response = await self._site.page(
             request,
             "collection.html",
             collection=found,
-            models=[(model, cover(model.full_name)) for model in models],
+            shown=cards,
             about=readme_html(found.full_description) if found.full_description else None,
         )
-        allow_pictures(response, models)
+        allow_pictures(response, cards)
         return response

@@ -1,15 +1,32 @@
-"""A cover for a model that has none: a rose-engine pattern, as on the dial of a watch, drawn from its name."""
+"""Covers of models. One that has none gets a rose-engine pattern, as on the dial of a watch, drawn from its name."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from starlette.requests import Request
 from starlette.responses import Response
 
+from mainspring.api.model_replies import picture_of
 from mainspring.records.catalog import Model
 
 _TONES = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A model in a list. drawn: SVG markup of its pattern; picture: URL of what covers that, if it has a picture."""
+
+    model: Model
+    drawn: str
+    picture: str | None
+
+
+async def cards_of(request: Request, models: Sequence[Model]) -> list[Card]:
+    """Models as they are shown in a list."""
+    return [Card(model, cover(model.full_name), await picture_of(request, model)) for model in models]
 
 
 def cover(name: str) -> str:
@@ -42,9 +59,9 @@ def _fnv(text: str) -> int:
     return value
 
 
-def allow_pictures(response: Response, models: Sequence[Model]) -> None:
+def allow_pictures(response: Response, cards: Sequence[Card]) -> None:
     """Covers lie where their authors put them: pages with covers may load from those hosts, and no others."""
-    hosts = sorted({_origin(m.cover_image_url) for m in models if m.cover_image_url} - {""})
+    hosts = sorted({_origin(card.picture) for card in cards if card.picture} - {""})
     policy = response.headers["content-security-policy"]
     if hosts:
         response.headers["content-security-policy"] = policy.replace(

@@ -14,7 +14,7 @@ from mainspring.records.sharing import Shares
 from mainspring.web import reference, static
 from mainspring.web.addresses import addresses
 from mainspring.web.collection_pages import CollectionPages
-from mainspring.web.covers import allow_pictures, cover
+from mainspring.web.covers import allow_pictures, cards_of
 from mainspring.web.deployment_pages import DeploymentPages
 from mainspring.web.model_pages import ModelPages
 from mainspring.web.operator_pages import OperatorPages
@@ -71,17 +71,18 @@ class _Pages:
         reader = account.username if account else _NOBODY
         found = await self._site.ctx.catalog.list_models(reader, cursor(request), _MODELS)
         turn = page(request, [], next_cursor=found.next, previous_cursor=found.previous)
+        cards = await cards_of(request, found.items)
         response = await self._site.page(
             request,
             "explore.html",
-            models=[(model, cover(model.full_name)) for model in found.items],
+            shown=cards,
             collections=(await self._site.ctx.discovery.collections.list(None, _COLLECTIONS)).items,
             at=addresses(request, self._site.ctx.settings),
             first=_FIRST,
             newer=turn.previous,
             older=turn.next,
         )
-        allow_pictures(response, found.items)
+        allow_pictures(response, cards)
         return response
 
     async def prediction(self, request: Request) -> Response:

@@ -11,12 +11,15 @@ const count = document.querySelector("[data-count]");
 let timer = 0;
 let asked = 0;
 
-function card({ owner, name, description, run_count: runs, visibility, hardware }) {
+// The page may load pictures of this server, and of other hosts only those that it came with.
+const ours = (url) => url?.startsWith(`${location.origin}/outputs/`) && make("img", { src: url, alt: "", loading: "lazy" });
+
+function card({ owner, name, description, run_count: runs, visibility, hardware, cover_image_url: picture }) {
   const link = make("a", { href: `/${encodeURIComponent(owner)}/${encodeURIComponent(name)}` }, make("span", { class: "muted" }, `${owner}/`), name);
   const foot = make("p", { class: "card-foot" }, make("span", { class: "figure" }, `${runs.toLocaleString("en")} ${runs === 1 ? "run" : "runs"}`),
     make("span", {}, hardware), visibility === "private" && make("span", { class: "chip" }, "private"));
   return make("li", { class: "card", data: { model: `${owner}/${name}`, text: `${owner}/${name} ${description ?? ""}`, found: "1" } },
-    make("div", { class: "card-cover" }, cover(`${owner}/${name}`)),
+    make("div", { class: "card-cover" }, cover(`${owner}/${name}`), ours(picture)),
     make("div", { class: "card-body" }, make("h2", {}, link), make("p", { class: "card-text" }, description ?? ""), foot));
 }
 
