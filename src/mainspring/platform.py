@@ -91,7 +91,7 @@ class Platform:
         self.links = SignInLinks()
         self.egress = Egress.naming(settings.webhook_hosts)
         self.fetcher = Fetcher(Egress(private=settings.private_urls), limit=settings.max_download)
-        self.scribe = Scribe(self.ledger.predictions, self.hints, now)
+        self.scribe = Scribe(self.ledger.progress, self.hints, now)
         self.weights = Weights(settings.data / "trained", self.ledger.catalog, self.objects)
         self.renderer = self._renderer()
         self.builder = self._builder()
@@ -193,9 +193,14 @@ class Platform:
 
     def _renderer(self) -> Renderer:
         ledger = self.ledger
-        compare = self.settings.compare_prices
         return Renderer(
-            self.vault, ledger.catalog, self.feed, ledger.predictions, ledger.usage, compare=compare
+            self.vault,
+            ledger.catalog,
+            self.feed,
+            ledger.predictions,
+            ledger.progress,
+            ledger.usage,
+            compare=self.settings.compare_prices,
         )
 
     def _builder(self) -> Builder:

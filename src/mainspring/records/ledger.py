@@ -24,6 +24,7 @@ from mainspring.records.instances import Instances
 from mainspring.records.members import Members
 from mainspring.records.metering import Metering
 from mainspring.records.predictions import Predictions
+from mainspring.records.progress import Progress
 from mainspring.records.recent import Recent
 from mainspring.records.retention import Retention
 from mainspring.records.signing import Signing
@@ -54,6 +55,7 @@ class Ledger:
     members: Members
     metering: Metering
     predictions: Predictions
+    progress: Progress
     retention: Retention
     signing: Signing
     spending: Spending
@@ -82,6 +84,7 @@ class Ledger:
             members=Members(database, callers),
             metering=Metering(database),
             predictions=Predictions(database),
+            progress=Progress(database),
             retention=Retention(database),
             signing=Signing(database, vault),
             spending=Spending(database),

@@ -18,7 +18,8 @@ from mainspring.database.hints import Hints
 from mainspring.records.feed import Feed
 from mainspring.records.footprints import Footprints
 from mainspring.records.instances import Instance, Instances
-from mainspring.records.predictions import Line, Predictions
+from mainspring.records.lines import Line
+from mainspring.records.predictions import Predictions
 from mainspring.services.lines import Lines, Wanted, Warm
 from mainspring.settings import Settings
 
