@@ -101,8 +101,7 @@ async def stop(request: Request, prediction: Prediction) -> Prediction:
     live = ctx.feed.get(prediction.id)
     ended = await ctx.predictions.end_waiting(prediction.id, Status.CANCELED, now)
     if ended is not None:
-        ctx.feed.left(ended)
-        ctx.feed.close(ended)
+        ctx.feed.close_waiting(ended)
     elif not prediction.status.terminal:
         await ctx.predictions.ask_cancel(prediction.id, now)
         ctx.hints.hint("instances")

@@ -150,11 +150,6 @@ class Accounts:
 
         return self._seen(await self._recent.ask(("id", token_id, secrets), read), now)
 
-    async def by_token(self, secret: str, now: datetime) -> Account | None:
-        """Whose secret this is; None for one that is unknown, disabled or over."""
-        found = await self.caller(secret, now)
-        return found.account if found else None
-
     async def create_token(
         self,
         account: str,

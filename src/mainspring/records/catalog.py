@@ -11,6 +11,7 @@ import msgspec
 from mainspring.core.errors import Conflict, NotFound
 from mainspring.core.schema import InputSchema, OutputKind
 from mainspring.database import Database, Row, Statement
+from mainspring.records.lines import IN_LINE
 from mainspring.records.pages import Cursor, Keyset, Page, read_page
 from mainspring.records.recent import Recent
 
@@ -132,10 +133,9 @@ FIND_VERSION = f"""
     ORDER BY CASE WHEN m.owner = :account THEN 0 ELSE 1 END, v.created_at, v.model LIMIT 1"""
 LIST_VERSIONS = Keyset.of(_VERSION, "FROM versions WHERE model = :model", at="created_at", key="id")
 WARM = f"SELECT {_MODEL} FROM models WHERE min_instances > 0 AND latest_version IS NOT NULL"
-DELETE_VERSION = """
+DELETE_VERSION = f"""
     DELETE FROM versions WHERE model = :model AND id = :id
-    AND NOT EXISTS (SELECT 1 FROM predictions WHERE status = 'starting' AND follows IS NULL
-        AND queue BETWEEN :queue AND :queue || '~')
+    AND NOT EXISTS (SELECT 1 FROM predictions WHERE {IN_LINE} AND queue BETWEEN :queue AND :queue || '~')
     AND NOT EXISTS (SELECT 1 FROM predictions WHERE status = 'processing' AND queue BETWEEN :queue AND :queue || '~')
     AND NOT EXISTS (SELECT 1 FROM releases r JOIN deployments d ON r.deployment = d.owner || '/' || d.name
         WHERE r.model = :model AND r.version = :id AND r.number IN (d.current, d.live)) RETURNING id"""

@@ -6,13 +6,14 @@ from dataclasses import dataclass, fields
 
 from mainspring.core.ids import first_id, parse_time
 from mainspring.core.prediction import Prediction, Status
+from mainspring.records.lines import IN_LINE
 from mainspring.records.pages import Keyset
 
 _COLUMNS = tuple(f.name for f in fields(Prediction))
 _HEAVY = {"input": "'{}'", "secrets": "NULL", "output": "NULL", "logs": "''"}
 # The words of partial indexes.
 _UNHAPPY = "status IN ('failed', 'canceled', 'aborted')"
-_LINED_UP = "SELECT id FROM predictions WHERE status = 'starting' AND follows IS NULL"
+_LINED_UP = f"SELECT id FROM predictions WHERE {IN_LINE}"
 _FOLLOWING = "SELECT id FROM predictions WHERE status = 'starting' AND follows IS NOT NULL"
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
 
+from mainspring.core.marks import OUTPUT
 from mainspring.core.prediction import Prediction, Status
 from mainspring.core.pricing import MICRO, tell_dollars
 from mainspring.core.schema import OutputKind
@@ -21,8 +22,8 @@ from mainspring.records.timeline import Timeline, add_moments, timeline_of
 from mainspring.records.usage import UsageBook
 from mainspring.records.vault import Vault
 
-MARK = b'"mainspring-output://'
-_MARK = MARK.decode()
+_MARK = f'"{OUTPUT}'
+MARK = _MARK.encode()
 _NULL = Raw(b"null")
 _encode = msgspec.json.Encoder().encode
 _BODIES, _SMALL = 64, 1 << 14
