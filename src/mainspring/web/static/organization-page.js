@@ -30,10 +30,11 @@ const remove = (one) => button("Remove", () => dialogForm({
 
 function show({ members }) {
   const heads = ["Username", "Name", "Role", "Since", ...(manages ? [make("span", { class: "sr" }, "Actions")] : [])];
-  const rows = members.map((one) => make("tr", {}, make("th", { scope: "row" }, make("code", {}, one.account)), make("td", {}, one.name), make("td", {}, role(one)),
-    make("td", { class: "muted" }, when(one.added_at)), manages && make("td", { class: "actions" }, remove(one))));
-  box.replaceChildren(make("div", { class: "table-box" }, make("table", { class: "table" }, make("caption", { class: "sr" }, "People"),
-    make("thead", {}, make("tr", {}, ...heads.map((head) => make("th", { scope: "col" }, head)))), make("tbody", {}, ...rows))));
+  const cell = (word, ...children) => make("td", { role: "cell", data: { word } }, ...children);
+  const rows = members.map((one) => make("tr", { role: "row" }, make("th", { scope: "row", role: "rowheader", data: { word: "Username" } }, make("code", {}, one.account)), cell("Name", one.name),
+    cell("Role", role(one)), cell("Since", when(one.added_at)), manages && make("td", { class: "actions", role: "cell" }, remove(one))));
+  box.replaceChildren(make("div", { class: "table-box", tabIndex: 0, role: "region", "aria-label": "People" }, make("table", { class: "table stacked", role: "table" }, make("caption", { class: "sr" }, "People"),
+    make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, ...heads.map((head) => make("th", { scope: "col", role: "columnheader" }, head)))), make("tbody", { role: "rowgroup" }, ...rows))));
 }
 
 async function load() {
