@@ -50,8 +50,8 @@ def clip(tmp_path: Path) -> Path:
 def test_every_kind_of_input_is_filled_and_sent(page: Page, clip: Path) -> None:
     page.goto("/mainspring/every-widget")
     field(page, "prompt").fill("say it")
-    field(page, "mode").select_option("loud")
-    field(page, "size").select_option("256")
+    field(page, "mode").get_by_label("loud").check()
+    field(page, "size").get_by_label("256").check()
     field(page, "steps").fill("41")
     page.locator("[data-name=guidance] input[type=range]").fill("12.5")
     expect(field(page, "guidance")).to_have_value("12.5")
@@ -202,6 +202,34 @@ def test_tokens_appear_while_it_runs_and_it_is_canceled(page: Page) -> None:
     assert 3 <= preview.locator("strong").count() < 500
     expect(page.get_by_role("button", name="Run")).to_be_enabled()
     expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
+
+
+def test_a_few_short_choices_are_beside_each_other_for_keys_too(page: Page) -> None:
+    page.goto("/mainspring/every-widget")
+    mode = page.get_by_role("radiogroup", name="mode")
+    mode.get_by_role("radio", name="plain").focus()
+    page.keyboard.press("ArrowRight")
+    expect(mode.get_by_role("radio", name="loud")).to_be_checked()
+    assert '"mode": "loud"' in code(page, "JSON")
+    told = page.evaluate(
+        in_module(
+            "widgets",
+            """const kinds = given.map((choices) => {
+                 const made = module.widget({ kind: "choice", id: "i", labelId: "l", schema: { enum: choices } });
+                 const first = made.get();
+                 made.set(choices[1]);
+                 return [made.control.getAttribute("role") ?? made.control.tagName, first ?? null, made.get()];
+               });
+               return kinds;""",
+        ),
+        [["a", "b"], [1, 2, 3, 4], ["1", "2", "3", "4", "5"], ["as it is", "with much of everything in it"]],
+    )
+    assert told == [
+        ["radiogroup", None, "b"],
+        ["radiogroup", None, 2],
+        ["SELECT", None, "2"],
+        ["SELECT", None, "with much of everything in it"],
+    ]
 
 
 def test_a_progress_bar_of_the_logs_is_drawn(page: Page) -> None:

@@ -25,8 +25,7 @@ export class Form {
   #row(field) {
     const [id, helpId, faultId, labelId] = ["input", "help", "fault", "label"].map(unique);
     const made = widget(Object.assign(field, { id, labelId }));
-    const grouped = field.kind === "list" && field.item !== "file";
-    const label = make(grouped ? "span" : "label", { id: labelId, class: grouped ? "label" : undefined, htmlFor: grouped ? undefined : id }, field.name);
+    const label = made.group ? make("span", { id: labelId, class: "label" }, field.name) : make("label", { id: labelId, htmlFor: id }, field.name);
     const canBeOut = !field.required && field.fallback === undefined;
     const include = canBeOut && make("input", { type: "checkbox", "aria-label": "Include", "aria-describedby": labelId });
     const head = make("div", { class: "field-head" }, label, make("span", {}, field.type), field.required && make("span", { class: "required" }, "required"),
