@@ -122,6 +122,22 @@ def test_filters_narrow_the_list_and_stay_in_the_address(page: Page, server: Ser
     assert page.url.endswith("/predictions")
 
 
+def test_the_list_is_narrowed_to_what_a_token_made(page: Page, server: Server) -> None:
+    other = ask(server, "/v1/tokens", body={"name": "nightly"})
+    asked = {"version": "mainspring/hello-world", "input": {"text": "t"}}
+    mine = predict(server, "mainspring/hello-world", text="m")
+    theirs = ask(server, "/v1/predictions", other["token"], asked)
+    page.goto("/predictions")
+    expect(row(page, mine["id"])).to_be_visible()
+    page.get_by_label("Token", exact=True).select_option("nightly")
+    expect(row(page, mine["id"])).to_have_count(0)
+    expect(row(page, theirs["id"])).to_be_visible()
+    assert page.url.endswith(f"?token={other['id']}")
+    page.reload()
+    expect(page.get_by_label("Token", exact=True).locator("option:checked")).to_have_text("nightly")
+    expect(page.locator("[data-rows] tr")).to_have_count(1)
+
+
 def test_rows_that_no_longer_fit_the_filter_leave(page: Page, server: Server) -> None:
     made = ask(server, "/v1/predictions", body={"version": "mainspring/slow", "input": {"seconds": 60}})
     page.goto("/predictions?status=processing")

@@ -21,7 +21,8 @@ _FOLLOWING = "SELECT id FROM predictions WHERE status = 'starting' AND follows I
 class Wanted:
     """What a list shall have; None is any. after (inclusive) and before (exclusive) are RFC 3339 times.
 
-    kind: prediction or training; source: web or api. brief: without input and logs, and without a prediction's output.
+    kind: prediction or training; source: web or api; token: the id of the one that made it. brief: without input and
+    logs, and without a prediction's output.
     """
 
     kind: str = "prediction"
@@ -31,6 +32,7 @@ class Wanted:
     status: Status | None = None
     model: str | None = None
     deployment: str | None = None
+    token: str | None = None
     brief: bool = False
 
     def keyset(self) -> Keyset:
@@ -46,6 +48,7 @@ class Wanted:
             "status": self.status,
             "model": self.model,
             "deployment": self.deployment,
+            "token": self.token,
         }
 
 
@@ -69,6 +72,8 @@ def _terms(wanted: Wanted) -> list[str]:
         terms.append("model = :model")
     if wanted.deployment:
         terms.append("deployment = :deployment")
+    if wanted.token:
+        terms.append("token = :token")
     return terms + _of_status(wanted.status)
 
 
