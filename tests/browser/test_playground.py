@@ -8,7 +8,7 @@ import wave
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.conftest import MODELS, in_module
 from tests.browser.test_site import serious
@@ -312,6 +312,21 @@ def test_an_image_that_went_in_is_compared_with_the_one_that_came_out(page: Page
     slider = page.get_by_role("slider", name="Before and after")
     slider.fill("20")
     expect(page.locator(".compare-box .before")).to_have_css("clip-path", "inset(0px 80% 0px 0px)")
+
+
+def test_a_version_that_is_not_the_latest_runs_as_one_of_its_model(page: Page) -> None:
+    def older(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, body=answer.text().replace('"latest":true', '"latest":false'))
+
+    page.route("**/mainspring/hello-world", older)
+    page.goto("/mainspring/hello-world")
+    field(page, "text").fill("x")
+    named = re.compile(r"mainspring/hello-world:[0-9a-f]{64}")
+    assert named.search(code(page, "curl"))
+    with page.expect_request("**/v1/predictions") as sent:
+        run(page)
+    assert named.fullmatch(sent.value.post_data_json["version"])
 
 
 def test_a_failure_says_why(page: Page) -> None:

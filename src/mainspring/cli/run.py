@@ -135,7 +135,8 @@ async def _create(client: Client, call: Call, schema: ModelSchema) -> dict[str, 
         body["cache"] = call.cache
     path = f"{call.model.path}/predictions"
     if call.model.version:
-        path, body["version"] = "/v1/predictions", call.model.version
+        # Not the id alone: another model can have that version too.
+        path, body["version"] = "/v1/predictions", f"{call.model}:{call.model.version}"
     try:
         return await create(client, path, body)
     except Refused as error:

@@ -133,7 +133,7 @@ async function start() {
   part("cancel").hidden = true;
   try {
     const input = await form.sent();
-    watch(await (deployment ? deploy(deployment, input) : predict(data.latest ? `${data.model}:${data.version}` : data.version, input)), input);
+    watch(await (deployment ? deploy(deployment, input) : predict(`${data.model}:${data.version}`, input)), input);
     part("cancel").hidden = false;
     if (matchMedia("(max-width: 959px)").matches) document.querySelector(".output-side").scrollIntoView({ behavior: "smooth" });
   } catch (error) {
