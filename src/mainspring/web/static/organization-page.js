@@ -3,6 +3,7 @@ import { call } from "./api.js";
 import { dialogForm } from "./ask.js";
 import { button, make, toast } from "./dom.js";
 import { when } from "./listing.js";
+import { body, cell, head, row, table } from "./table.js";
 
 const box = document.querySelector("[data-people]");
 const form = document.querySelector("[data-add]");
@@ -29,12 +30,10 @@ const remove = (one) => button("Remove", () => dialogForm({
 }), { class: "button small danger", "aria-label": `Remove ${one.account}` });
 
 function show({ members }) {
-  const heads = ["Username", "Name", "Role", "Since", ...(manages ? [make("span", { class: "sr" }, "Actions")] : [])];
-  const cell = (word, ...children) => make("td", { role: "cell", data: { word } }, ...children);
-  const rows = members.map((one) => make("tr", { role: "row" }, make("th", { scope: "row", role: "rowheader", data: { word: "Username" } }, make("code", {}, one.account)), cell("Name", one.name),
-    cell("Role", role(one)), cell("Since", when(one.added_at)), manages && make("td", { class: "actions", role: "cell" }, remove(one))));
-  box.replaceChildren(make("div", { class: "table-box", tabIndex: 0, role: "region", "aria-label": "People" }, make("table", { class: "table stacked", role: "table" }, make("caption", { class: "sr" }, "People"),
-    make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, ...heads.map((head) => make("th", { scope: "col", role: "columnheader" }, head)))), make("tbody", { role: "rowgroup" }, ...rows))));
+  const made = table("People", ["Username", "Name", "Role", "Since", ...(manages ? [""] : [])].map((word) => [word]));
+  made.table.append(body(...members.map((one) => row(head("Username", make("code", {}, one.account)), cell("Name", one.name), cell("Role", role(one)), cell("Since", when(one.added_at)),
+    manages && cell("", remove(one), { class: "actions" })))));
+  box.replaceChildren(made.box);
 }
 
 async function load() {
