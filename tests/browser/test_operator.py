@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import APIResponse, Browser, Locator, Page, Route, expect
 
 from mainspring.core.ids import new_id, rfc3339
 from tests.browser.conftest import MODELS, open_page
@@ -219,6 +219,29 @@ def test_a_token_is_shown_once_and_can_be_disabled(page: Page, server: Server) -
     expect(made).to_contain_text("disabled")
     with pytest.raises(urllib.error.HTTPError, match="401"):
         ask(server, "/v1/account", secret)
+
+
+@pytest.mark.parametrize("asked", ["before", "after"])
+def test_a_token_is_listed_once_however_late_the_list_comes(page: Page, asked: str) -> None:
+    held: list[Route] = []
+    told: list[APIResponse] = []
+
+    def hold(route: Route) -> None:
+        if route.request.method != "GET" or held:
+            route.continue_()
+            return
+        held.append(route)
+        if asked == "before":
+            told.append(route.fetch())
+
+    page.route(re.compile("/v1/tokens$"), hold)
+    page.goto("/tokens")
+    page.get_by_label("Name").fill(f"asked {asked}")
+    page.get_by_role("button", name="Create token").click()
+    expect(page.get_by_role("button", name="Done")).to_be_visible()
+    held[0].fulfill(response=told[0] if told else held[0].fetch())
+    expect(page.locator("tbody tr").nth(1)).to_be_visible()
+    expect(page.locator("tr", has_text=f"asked {asked}")).to_have_count(1)
 
 
 def test_an_organization_its_people_and_a_token_of_its_own(page: Page, server: Server) -> None:

@@ -5,11 +5,13 @@ import { body, cell, row, table } from "./table.js";
 
 export { when } from "./dom.js";
 
+const key = (one) => one.id ?? one.username ?? `${one.owner}/${one.name}`;
+
 // box holds [data-asking], [data-none] (shown when there is nothing) and [data-trouble].
 // columns: [word, cell(item), class]; a cell gives a text, an element or a list of them.
 export class Listing {
   constructor(box, { path, label, columns, keep = () => true }) {
-    Object.assign(this, { box, path, label, columns, keep, next: null });
+    Object.assign(this, { box, path, label, columns, keep, next: null, added: 0 });
     this.body = body();
     const made = table(label, columns.map(([word, , kind]) => [word, kind === "figure" ? "number" : kind]), "listing");
     made.table.append(this.body);
@@ -20,8 +22,10 @@ export class Listing {
   }
 
   async load(cursor = null) {
+    const before = this.added;
     try {
       const found = await call(`${this.path}${cursor ? `${this.path.includes("?") ? "&" : "?"}cursor=${cursor}` : ""}`);
+      if (before !== this.added) { await this.load(cursor); return; }
       if (!cursor) this.body.replaceChildren();
       for (const one of found.results.filter(this.keep)) this.body.append(this.row(one));
       this.next = found.next && new URL(found.next).searchParams.get("cursor");
@@ -35,12 +39,16 @@ export class Listing {
 
   row(one) {
     const made = row();
+    made.dataset.key = key(one);
     const redraw = (now) => made.replaceChildren(...this.columns.map(([word, told, kind]) => cell(word, told(now, redraw, () => { made.remove(); this.draw(); }), { class: kind })));
     redraw(one);
     return made;
   }
 
+  // Something new, which a list that is asked for meanwhile may or may not tell.
   add(one) {
+    this.added += 1;
+    [...this.body.children].find((other) => other.dataset.key === key(one))?.remove();
     const made = this.row(one);
     this.body.prepend(made);
     made.classList.add("fresh");
