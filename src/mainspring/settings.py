@@ -44,6 +44,11 @@ class Settings:
         120.0, "How long an instance beyond the first is kept without work while others have some."
     )
     setup_timeout_s: float = _doc(600.0, "How long a model may take to become ready.")
+    health_timeout_s: float = _doc(
+        5.0,
+        "How long Cog's server in an instance may take to answer, and how often it is asked. Three misses in a row end"
+        " the instance; what it ran is queued again. 0 asks nobody.",
+    )
     run_timeout_s: float = _doc(1800.0, "How long one prediction may run.")
     train_timeout_s: float = _doc(86_400.0, "How long one training may run.")
     max_trainings: int = _doc(2, "Most trainings that have an instance at the same time; the others wait.")

@@ -34,6 +34,9 @@ class Predictor(BasePredictor):
     def nap(self, arg):
         print("napping")
         for _ in range(3000): time.sleep(0.01)
+    def spin(self, arg):
+        end = time.monotonic() + float(arg)
+        while time.monotonic() < end: pass
     def spawn(self, arg):
         import subprocess
         return str(subprocess.Popen(["sleep", "300"], start_new_session=arg == "detached").pid)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
-from mainspring.cogclient import AtCapacity, CogClient, Completed, Event, Log, Metric, Output
+from mainspring.cogclient import AtCapacity, CogClient, Completed, Event, Log, Metric, NotCog, Output
 from mainspring.cogclient.events import EventStream, said_by_the_model
 from mainspring.core.errors import InstanceLost
 from mainspring.testing import ConnectionDrop, FakeCog, Run, WorkerCrash
@@ -128,6 +129,59 @@ async def test_a_broken_connection_is_a_lost_instance() -> None:
         raise ConnectionDrop
 
     async with FakeCog(model) as cog:
+        with pytest.raises(InstanceLost):
+            await collect(CogClient(cog.address))
+
+
+async def test_a_server_that_says_nothing_is_told_from_one_whose_model_answers_late(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mainspring.cogclient.HEALTH_TIMEOUT_S", 0.5)
+    clock = asyncio.get_running_loop().time
+    async with FakeCog(deaf={"/health-check"}) as cog:
+        client, began = CogClient(cog.address), clock()
+        with pytest.raises(TimeoutError):
+            await client.health(0.1)
+        assert clock() - began >= 0.5
+        assert cog.asked == {"/health-check": 1, "/": 1}
+        cog.deaf = {"/"}
+        assert (await client.health(0.1)).status == "READY"
+        assert cog.asked["/"] == 1
+        cog.awake.clear()
+        began = clock()
+        with pytest.raises(TimeoutError):
+            await client.health(0.1)
+        assert clock() - began < 0.5
+
+
+@pytest.mark.parametrize(
+    ("error", "lost"),
+    [
+        ("Worker crashed", True),
+        ("Healthcheck error: protocol error: healthcheck response channel dropped", True),
+        ("Healthcheck error: protocol error: healthcheck channel closed", True),
+        ("healthcheck timed out", False),
+        ("Healthcheck failed: user-defined healthcheck returned False", False),
+    ],
+)
+async def test_what_a_server_says_whose_worker_died(error: str, lost: bool) -> None:
+    async with FakeCog(status="UNHEALTHY", error=error) as cog:
+        assert (await CogClient(cog.address).health()).worker_lost is lost
+
+
+@pytest.mark.parametrize("garbled", [(200, "<html>"), (200, {"a": 1}), (500, ""), (404, [])])
+async def test_a_health_that_is_not_cog_s(garbled: tuple[int, object]) -> None:
+    async with FakeCog(garbled=garbled) as cog:
+        with pytest.raises(NotCog):
+            await CogClient(cog.address).health()
+
+
+@pytest.mark.parametrize("misbehave", [{"deaf": {"/health-check", "/"}}, {"garbled": (200, "")}])
+async def test_a_full_instance_that_does_not_say_why_is_lost(
+    monkeypatch: pytest.MonkeyPatch, misbehave: dict[str, Any]
+) -> None:
+    monkeypatch.setattr("mainspring.cogclient.CONNECT_TIMEOUT_S", 0.5)
+    async with FakeCog(slots=0, **misbehave) as cog:
         with pytest.raises(InstanceLost):
             await collect(CogClient(cog.address))
 

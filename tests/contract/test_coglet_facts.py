@@ -12,6 +12,7 @@ import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx
 import pytest
 import pytest_asyncio
 
@@ -155,6 +156,45 @@ async def test_a_worker_killed_while_idle_fails_the_next_run_with_a_broken_pipe(
                 assert response.status_code == 409 or "Failed to send request" in response.text
                 return
     pytest.fail("three servers answered nothing any more")
+
+
+async def test_health_is_answered_while_python_works_hard(sync: Coglet) -> None:
+    run = asyncio.create_task(sync.put("busy", do="spin", arg="1.5"))
+    asked = 0
+    async with asyncio.timeout(20):
+        while not run.done():
+            asked += (await sync.health())["status"] == "BUSY"
+            await asyncio.sleep(0.02)
+    assert asked > 10
+
+
+async def test_a_worker_that_answers_nothing_is_told_after_ten_seconds_and_the_root_at_once(
+    sync: Coglet,
+) -> None:
+    worker = await worker_of(sync)
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        asked = asyncio.create_task(sync.http.get("/health-check"))
+        for _ in range(5):
+            assert (await sync.http.get("/", timeout=5)).status_code == 200
+        assert not asked.done()
+        health = (await asked).json()
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    assert (health["status"], health["user_healthcheck_error"]) == ("UNHEALTHY", "healthcheck timed out")
+    assert 9 < asked.result().elapsed.total_seconds() < 15
+    assert (await sync.events("goes on", do="echo"))[-1][1]["status"] == "succeeded"
+
+
+async def test_a_stopped_server_takes_connections_says_nothing_and_goes_on_later(sync: Coglet) -> None:
+    os.kill(sync.process.pid, signal.SIGSTOP)
+    try:
+        asked = asyncio.create_task(sync.health())
+        with pytest.raises(httpx.ReadTimeout):
+            await sync.http.get("/", timeout=0.3)
+    finally:
+        os.kill(sync.process.pid, signal.SIGCONT)
+    assert (await asked)["status"] == "READY"
 
 
 async def test_the_worker_dies_with_its_server(tmp_path: Path) -> None:

@@ -102,6 +102,6 @@ class Server:
         )
 
     def push(self, directory: Path, model: str) -> None:
-        """`mainspring push`."""
-        done = self.cli("push", directory, model)
+        """`mainspring push`, without a run of the project's example."""
+        done = self.cli("push", directory, model, "--no-example")
         assert done.returncode == 0, done.stdout + done.stderr + self.log.read_text()[-4000:]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sqlite3
 import subprocess
@@ -78,7 +79,7 @@ def wait_until_none_runs(data: Path, limit_s: float = 5) -> None:
 def server(tmp_path: Path) -> Iterator[Server]:
     prices = tmp_path / "mainspring.toml"
     prices.write_text("[hardware.cpu]\nprice_per_second = 0.01\n")
-    running = Server(tmp_path / "data", max_attempts=99, grace_s=20, cancel_grace_s=1)
+    running = Server(tmp_path / "data", max_attempts=99, grace_s=20, cancel_grace_s=1, health_timeout_s=1)
     running.arguments = ("--config", str(prices))
     running.start()
     running.push(write_project("slow", tmp_path / "projects"), "mainspring/slow")
@@ -180,6 +181,33 @@ def test_no_process_outlives_a_killed_server(server: Server) -> None:
     assert len(running_here(server.data)) >= 2
     server.kill()
     wait_until_none_runs(server.data)
+
+
+def test_a_model_whose_server_hangs_is_replaced_idle_or_at_work(server: Server) -> None:
+    first = create(server, "mainspring/slow", seconds=0.0, name="first")
+    assert ended(server, first["id"])["output"] == "slept first"
+    idle = stop_the_model(server)
+    made = create(server, "mainspring/slow", seconds=2.0, name="second")
+    at_work = stop_the_model(server, besides=idle)
+    assert ended(server, made["id"])["output"] == "slept second"
+    gone = call(server, "GET", "/v1/fleet")["ended"]
+    assert [one["reason"] for one in gone] == [
+        "The instance of the model was lost: Cog's server did not answer a health check within 1 s, 3 times in a row."
+    ] * 2
+    assert not any(Path(f"/proc/{pid}").exists() for pid in (idle, at_work))
+
+
+def stop_the_model(server: Server, besides: int = 0, limit_s: float = 30) -> int:
+    """SIGSTOP for Cog's server of a ready instance other than that one; its pid."""
+    until = time.monotonic() + limit_s
+    with sqlite3.connect(f"file:{server.data}/ledger.sqlite?mode=ro", uri=True) as ledger:
+        while True:
+            for (pid,) in ledger.execute("SELECT pid FROM instances WHERE state = 'ready'").fetchall():
+                if pid != besides:
+                    os.kill(pid, signal.SIGSTOP)
+                    return int(pid)
+            assert time.monotonic() < until, server.log.read_text()[-3000:]
+            time.sleep(0.02)
 
 
 def test_sigterm_lets_running_predictions_end_and_keeps_what_waits(server: Server) -> None:

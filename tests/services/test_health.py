@@ -57,8 +57,11 @@ async def test_strangers_hear_which_part_but_not_why(open_house: Open) -> None:
     assert "no namespaces" in parts["launcher"]["detail"]
 
 
-async def test_a_locked_ledger_takes_the_server_out_but_does_not_kill_it(open_house: Open) -> None:
-    house = await open_house(durable=True)
+@pytest.mark.parametrize("durable", [False, True])
+async def test_a_locked_ledger_takes_the_server_out_but_does_not_kill_it(
+    open_house: Open, durable: bool
+) -> None:
+    house = await open_house(durable=durable)
     other = sqlite3.connect(house.platform.settings.data / "ledger.sqlite", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     assert await failing(house) == ["ledger"]

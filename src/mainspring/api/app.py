@@ -156,17 +156,17 @@ class _Hot:
         if operation is None:
             await self._app(scope, receive, ending(ctx, scope, telling(scope, send)))
             return
-        request = Request({**scope, "app": self._app}, receive, send)
+        request, writable = Request({**scope, "app": self._app}, receive, send), True
         try:
             response = await operation.serve(request)
         except ApiError as error:
             response = problem(error)
         except sqlite3.Error as error:
-            response = await _unavailable(request, error)
+            response, writable = await _unavailable(request, error), False
         except Exception as error:
             response = await _broken(request, error)
         response.raw_headers.extend(told(request.scope))
-        if response.status_code >= 400:
+        if response.status_code >= 400 and writable:
             await refused(ctx, request, operation, response.status_code)
         await response(scope, receive, send)
 

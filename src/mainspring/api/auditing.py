@@ -73,16 +73,19 @@ async def refused(ctx: Context, request: Request, operation: Operation, status: 
     if caller is not None:
         now = ctx.now()
         entry = _entry(request, caller, operation, rfc3339(now), status)
-        await ctx.audit.begin(_known(request.scope, entry), now)
+        try:
+            await ctx.audit.begin(_known(request.scope, entry), now)
+        except sqlite3.Error as error:
+            # Nothing was made, and that is what the reply says.
+            log.error("audit: a refused %s could not be noted: %s", entry.operation, error)
 
 
 def crosses(request: Request, prediction: Prediction) -> tuple[Statement, ...]:
     """For the transaction that makes it: an entry for the owner of what it uses, if that is another account."""
-    owner, caller = request.scope.get(_OWNER, prediction.account), request.scope[_CALLER]
-    operation = operation_of(request)
+    owner, operation = request.scope.get(_OWNER, prediction.account), operation_of(request)
     if owner == prediction.account or operation is None or operation.id not in CREATES:
         return ()
-    entry = _entry(request, caller, operation, prediction.created_at, 201)
+    entry = _entry(request, request.scope[_CALLER], operation, prediction.created_at, 201)
     return (crossing(replace(entry, owner=owner, object=prediction.id)),)
 
 

@@ -12,7 +12,8 @@ from mainspring.api.calling import authenticate, operator
 from mainspring.api.context import context
 from mainspring.api.lines import Say, told
 from mainspring.api.operation import Operation
-from mainspring.api.showing import show
+from mainspring.api.rehearsing import Rehearsal
+from mainspring.api.showing import show_installed
 from mainspring.api.wire import Body, base_url, decode, read_body, reply
 from mainspring.bundle.catalogue import Entry
 from mainspring.core.errors import InvalidRequest, NotFound
@@ -107,7 +108,8 @@ async def add(request: Request) -> Response:
     async def work(say: Say) -> dict[str, Any]:
         progress = _progress(say)
         version, created = await context(request).installer.add(entry, choice, progress)
-        shown = await show(request, caller, entry, version, body.example, progress.line)
+        rehearsal = Rehearsal(request, caller, version, progress.line)
+        shown = await show_installed(rehearsal, entry, body.example)
         url = f"{base_url(request)}/{entry.full_name}"
         return {
             "event": "version",

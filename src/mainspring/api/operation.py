@@ -72,8 +72,13 @@ class Operation:
 
     async def serve(self, request: Request) -> Response:
         """The handler's reply, to a request that knows what is asked for."""
-        request.scope[_SERVED] = self
+        asks(request, self)
         return await self.handler(request)
+
+
+def asks(request: Request, operation: Operation) -> None:
+    """Note what is asked for."""
+    request.scope[_SERVED] = operation
 
 
 def operation_of(request: Request) -> Operation | None:

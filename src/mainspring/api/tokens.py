@@ -5,6 +5,7 @@ Nobody gets more by making a token than they have: neither scopes, nor time, nor
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
@@ -99,8 +100,9 @@ async def list_tokens(request: Request) -> Response:
     """GET /tokens?account: a page with all of them, newest first."""
     caller, ctx = await authenticate(request), context(request)
     whose = await _whose(request, caller)
-    await ctx.accounts.touch(ctx.now())
-    found = [_render(token) for token in await ctx.accounts.list_tokens(whose)]
+    accounts, now = ctx.accounts, rfc3339(ctx.now())
+    listed = await accounts.list_tokens(whose)
+    found = [_render(replace(t, last_used_at=now) if accounts.in_use(t.id) else t) for t in listed]
     return reply(page(request, found, next_cursor=None, previous_cursor=None))
 
 

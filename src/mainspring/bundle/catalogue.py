@@ -14,11 +14,11 @@ from typing import Any
 
 import msgspec
 
+from mainspring.bundle.example import read_example
 from mainspring.bundle.source import ALWAYS_SKIPPED
 from mainspring.core.errors import BundleError
 
 _PACKAGES = "packages"
-_EXAMPLE = "example.json"
 _PATTERN = frozenset("*?[")
 
 
@@ -45,10 +45,6 @@ class Weights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def missing(self, directory: Path) -> list[str]:
         """The patterns that nothing in the directory answers to."""
         return [pattern for pattern in self.files if not any(directory.glob(pattern))]
-
-
-class _Example(msgspec.Struct):
-    input: dict[str, Any]
 
 
 class Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -92,24 +88,8 @@ class Entry:
         return [layer for layer in (self.package, self.folder) if layer is not None]
 
     def example(self) -> dict[str, Any] | None:
-        """The input of example.json, in which a Path stands for a file beside it; None for a model without one.
-
-        Raises BundleError for one that can't be read.
-        """
-        found = next((layer for layer in reversed(self.layers) if (layer / _EXAMPLE).is_file()), None)
-        if found is None:
-            return None
-        try:
-            given = msgspec.json.decode((found / _EXAMPLE).read_bytes(), type=_Example).input
-        except (OSError, msgspec.DecodeError) as error:
-            raise BundleError(f"{found / _EXAMPLE}: {error}") from error
-        return {name: self._beside(value) for name, value in given.items()}
-
-    def _beside(self, value: Any) -> Any:
-        name = value.removeprefix("@") if isinstance(value, str) and value.startswith("@") else ""
-        if not name or Path(name).name != name:
-            return value
-        return next((layer / name for layer in reversed(self.layers) if (layer / name).is_file()), value)
+        """The input that it is tried with, as `read_example` gives it. Raises BundleError."""
+        return read_example(self.layers)
 
     def lay_out(self, into: Path) -> None:
         """Lay its project together in `into`, a directory that may exist."""

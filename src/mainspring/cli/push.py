@@ -47,11 +47,21 @@ def push(
     deterministic: options.Deterministic = None,
     seed_input: options.SeedInput = None,
     cache: options.Cache = None,
+    example: Annotated[
+        bool | None,
+        typer.Option(
+            "--example/--no-example",
+            help="Run the project's example.json in any case, or not. Default: for a model that shows no example yet.",
+        ),
+    ] = None,
 ) -> None:
     """Push a Cog project: a new version of a model, built by the server, without Docker.
 
     The project is a directory with a cog.yaml; .dockerignore names what stays at home. Pushing the same project
     twice gives the same version. The version's name goes to stdout, all else to stderr.
+
+    A project with an example.json, like {"input": {"image": "@photo.jpg"}}, is run with that once: it proves that the
+    model works, and the model's page opens with it.
 
     [bold]Examples[/bold]
 
@@ -75,6 +85,7 @@ def push(
         deterministic=None if deterministic is None else str(deterministic).lower(),
         seed_input=seed_input,
         cache=cache,
+        example=None if example is None else str(example).lower(),
     )
     if private is not None:
         settings["visibility"] = "private" if private else "public"

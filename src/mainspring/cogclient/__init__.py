@@ -16,18 +16,37 @@ from mainspring.cogclient.connection import Connection
 from mainspring.cogclient.events import Completed, Event, Log, Metric, Output, setup_error
 from mainspring.core.errors import InstanceLost, MainspringError
 
-__all__ = ["AtCapacity", "CogClient", "Completed", "Event", "Health", "Log", "Metric", "Output"]
+__all__ = [
+    "HEALTH_TIMEOUT_S",
+    "AtCapacity",
+    "CogClient",
+    "Completed",
+    "Event",
+    "Health",
+    "Log",
+    "Metric",
+    "NotCog",
+    "Output",
+]
 
 CONNECT_TIMEOUT_S = 5.0
 HEALTH_TIMEOUT_S = 20.0
 CAPACITY_PATIENCE_S = 0.25
 
+# The first and the third are what a question hears that was under way as it died; the second is for ever.
+_WORKER_LOST = re.compile(
+    r"Worker crashed$|Healthcheck error: protocol error: healthcheck (?:channel closed|response channel dropped)$"
+)
 _AUTHOR_LINE = re.compile(r"^\[coglet::(?:setup|user)\] (?!<string>:\d+: DeprecationWarning: )(.*)$")
 _COGLET_LINE = re.compile(r"^\[coglet")
 
 
 class AtCapacity(MainspringError):
     """All slots of the instance are taken."""
+
+
+class NotCog(MainspringError):
+    """What answers there is not Cog's server."""
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -41,8 +60,13 @@ class Health(msgspec.Struct, frozen=True):
     def worker_lost(self) -> bool:
         """Whether the process that runs the model is gone for good; coglet never starts another."""
         return self.status == "DEFUNCT" or (
-            self.status == "UNHEALTHY" and "channel closed" in (self.error or "")
+            self.status == "UNHEALTHY" and _WORKER_LOST.match(self.error or "") is not None
         )
+
+    @property
+    def stalled(self) -> bool:
+        """Whether the process that runs the model did not answer coglet for 10 s. It may hold the interpreter."""
+        return self.status == "UNHEALTHY" and self.error == "healthcheck timed out"
 
 
 class _Setup(msgspec.Struct):
@@ -68,19 +92,36 @@ class CogClient:
         self._idle: list[Connection] = []
         self._open: set[Connection] = set()
 
-    async def health(self) -> Health:
+    async def health(self, patience_s: float = HEALTH_TIMEOUT_S) -> Health:
         """What the instance says of itself.
 
-        Raises InstanceLost if nothing listens, TimeoutError if no answer comes: a model that holds the
-        interpreter for long answers late though it is well.
+        Raises InstanceLost if nothing listens, NotCog if something else answers, and TimeoutError if nothing does
+        within patience_s. A server that answers may take 20 s for this: coglet asks the process of the model first,
+        which answers late, though it is well, while it holds the interpreter.
         """
-        async with asyncio.timeout(HEALTH_TIMEOUT_S):
-            _status, body = await self._exchange("GET", "/health-check", b"")
-        reply = _health_reply(body)
-        logs = reply.setup.logs if reply.setup else ""
-        if reply.status == "SETUP_FAILED":
-            return Health(reply.status, "", setup_error(logs))
-        return Health(reply.status, _author_lines(logs), reply.user_healthcheck_error)
+        asked = asyncio.ensure_future(self._exchange("GET", "/health-check", b""))
+        try:
+            async with asyncio.timeout(max(patience_s, HEALTH_TIMEOUT_S)):
+                await asyncio.wait((asked,), timeout=patience_s / 2)
+                if not asked.done():
+                    await self._answers(asked, patience_s / 2)
+                return _health(*await asked)
+        finally:
+            asked.cancel()
+
+    async def _answers(self, asked: asyncio.Future[tuple[int, bytes]], patience_s: float) -> None:
+        """Make sure that the server answers anything; the root it answers without its model."""
+        root = asyncio.ensure_future(self._exchange("GET", "/", b""))
+        try:
+            done, _ = await asyncio.wait(
+                (asked, root), timeout=patience_s, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not done:
+                raise TimeoutError
+            if asked not in done:
+                root.result()
+        finally:
+            root.cancel()
 
     async def cancel(self, prediction_id: str) -> bool:
         """Ask for the end of a running prediction; whether it was running. Raises InstanceLost."""
@@ -129,10 +170,14 @@ class CogClient:
                 break
             await asyncio.sleep(delay)
             delay = min(max(0.001, delay * 1.5), 0.02)
-        health = await self.health()
-        if health.worker_lost:
-            raise InstanceLost(health.error)
-        raise AtCapacity
+        raise await self._why_full()
+
+    async def _why_full(self) -> MainspringError:
+        try:
+            health = await self.health(CONNECT_TIMEOUT_S)
+        except (TimeoutError, NotCog):
+            return InstanceLost("The instance took no run and did not say why.")
+        return InstanceLost(health.error) if health.worker_lost else AtCapacity()
 
     async def _exchange(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
         connection = await self._send(method, path, body, "application/json")
@@ -187,6 +232,17 @@ class CogClient:
         self._open.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)
+
+
+def _health(status: int, body: bytes) -> Health:
+    try:
+        reply = _health_reply(body)
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise NotCog(f"A health check was answered with {status} and something that is not Cog's") from error
+    logs = reply.setup.logs if reply.setup else ""
+    if reply.status == "SETUP_FAILED":
+        return Health(reply.status, "", setup_error(logs))
+    return Health(reply.status, _author_lines(logs), reply.user_healthcheck_error)
 
 
 def _author_lines(logs: str) -> str:

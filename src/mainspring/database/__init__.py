@@ -40,7 +40,10 @@ class Database(Protocol):
     uncommitted: int
 
     async def write(self, *statements: Statement) -> Sequence[Sequence[Row]]:
-        """Run the statements as one transaction and return each one's rows once it is committed."""
+        """Run the statements as one transaction and return each one's rows once it is committed.
+
+        Raises sqlite3.Error, and then nothing was done; also when another process holds the ledger for too long.
+        """
 
     async def fetch(self, sql: str, params: Params | None = None) -> Sequence[Row]:
         """Read rows from committed state."""

@@ -2,26 +2,32 @@
 
 A commit that need not reach the disk takes some 30 µs, less than handing it to a thread and back: such groups, all
 that came in one turn of the event loop, are committed in the loop itself. Durable commits wait for the disk and
-have a thread of their own.
+have a thread of their own. So have all while another process holds the ledger: the loop never waits for a lock.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import queue
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, sleep
 
 from mainspring.core.histogram import Histogram
 from mainspring.database import Params, Row, Statement
 from mainspring.database.schema import migrate
 
+log = logging.getLogger(__name__)
 _GROUP = 256
+_PATIENCE_S, _TELL_AFTER_S = 20.0, 1.0
+_SHORTEST_S, _LONGEST_S = 0.001, 0.05
 _CHECKPOINT_EVERY = 2_000
 _CHECK_MS = 500
 _COMMIT_S = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5)
@@ -35,6 +41,7 @@ class _Transaction:
     done: asyncio.Future[Results]
     results: Results = ()
     error: Exception | None = None
+    handed_at: float = 0.0
 
 
 class SqliteDatabase:
@@ -48,16 +55,15 @@ class SqliteDatabase:
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._turn: list[_Transaction] = []
-        self._written = 0
+        self._handed = self._written = 0
         self.commits = Histogram(_COMMIT_S)
         self.committed = self.uncommitted = 0
         self._writer = self._connect()
         self._here = self._connect()
         migrate(self._writer)
+        self._writer.execute("PRAGMA busy_timeout = 0")
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="ledger-read")
         self._thread = threading.Thread(target=self._write_loop, name="ledger-write", daemon=True)
-        if durable:
-            self._thread.start()
         self._closed = False
 
     async def write(self, *statements: Statement) -> Results:
@@ -66,7 +72,7 @@ class SqliteDatabase:
         if self._closed:
             raise sqlite3.ProgrammingError("the ledger is closed")
         if self._durable:
-            self._inbox.put(transaction)
+            self._hand_over([transaction])
         else:
             self._turn.append(transaction)
             if len(self._turn) == 1:
@@ -103,7 +109,7 @@ class SqliteDatabase:
             return
         self._closed = True
         self._commit_turn()
-        if self._durable:
+        if self._thread.is_alive():
             self._inbox.put(None)
             await asyncio.to_thread(self._thread.join)
         await asyncio.to_thread(self._readers.shutdown)
@@ -153,36 +159,69 @@ class SqliteDatabase:
 
     def _commit_turn(self) -> None:
         group, self._turn = self._turn, []
-        if group:
-            self._commit(group)
+        if not group:
+            return
+        # What the thread has is older, and it alone may use the connection until that is committed.
+        if self._handed or not self._commit(group, perf_counter()):
+            self._hand_over(group)
+        else:
             _resolve(group)
 
+    def _hand_over(self, group: list[_Transaction]) -> None:
+        if not self._thread.is_alive():
+            self._thread.start()
+        self._handed += len(group)
+        for transaction in group:
+            self._inbox.put(transaction)
+
+    def _take_back(self, group: list[_Transaction]) -> None:
+        self._handed -= len(group)
+        _resolve(group)
+
     def _write_loop(self) -> None:
-        while (first := self._inbox.get()) is not None:
-            group, closing = self._drain(first)
-            self._commit(group)
-            self._loop.call_soon_threadsafe(_resolve, group)
-            if closing:
-                return
+        """Commit what was handed over, in its order; who waits for another process too long is told so."""
+        waiting: deque[_Transaction] = deque()
+        lock = _Lock()
+        more = True
+        while more or waiting:
+            more = more and self._drain(waiting)
+            group = list(islice(waiting, _GROUP))
+            if not group:
+                continue
+            locked = not self._commit(group, group[0].handed_at)
+            pause_s = lock.note(locked)
+            done = self._expired(waiting) if locked else group
+            for _ in done:
+                waiting.popleft()
+            if done:
+                self._loop.call_soon_threadsafe(self._take_back, done)
+            if locked:
+                sleep(pause_s)
 
-    def _drain(self, first: _Transaction) -> tuple[list[_Transaction], bool]:
-        group = [first]
-        while len(group) < _GROUP:
+    def _drain(self, waiting: deque[_Transaction]) -> bool:
+        """Take all that is there, and wait for the first of it; False once there will be no more."""
+        wait = not waiting
+        while True:
             try:
-                item = self._inbox.get_nowait()
+                item = self._inbox.get(wait)
             except queue.Empty:
-                break
+                return True
             if item is None:
-                return group, True
-            group.append(item)
-        return group, False
+                return False
+            item.handed_at, wait = perf_counter(), False
+            waiting.append(item)
 
-    def _commit(self, group: list[_Transaction]) -> None:
-        self._written += len(group)
-        if self._written >= _CHECKPOINT_EVERY and not self._closed:
-            self._written = 0
-            self._readers.submit(self._checkpoint)
-        began = perf_counter()
+    def _expired(self, waiting: deque[_Transaction]) -> list[_Transaction]:
+        """Those that have waited too long for another process, from the first on."""
+        before = perf_counter() - _PATIENCE_S
+        expired = [transaction for transaction in waiting if transaction.handed_at < before]
+        for transaction in expired:
+            transaction.error = sqlite3.OperationalError("another process holds the ledger")
+        self.uncommitted += bool(expired)
+        return expired
+
+    def _commit(self, group: list[_Transaction], began: float) -> bool:
+        """Commit them together; False, and nothing is done, while another process holds the ledger."""
         try:
             self._writer.execute("BEGIN IMMEDIATE")
             for transaction in group:
@@ -192,11 +231,18 @@ class SqliteDatabase:
             self.commits.observe(perf_counter() - began)
             self.committed += len(group)
         except sqlite3.Error as error:
-            self.uncommitted += 1
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
+            elif _is_locked(error):
+                return False
+            self.uncommitted += 1
             for transaction in group:
                 transaction.error = transaction.error or error
+        self._written += len(group)
+        if self._written >= _CHECKPOINT_EVERY and not self._closed:
+            self._written = 0
+            self._readers.submit(self._checkpoint)
+        return True
 
     def _apply(self, transaction: _Transaction, *, alone: bool) -> None:
         """Run one transaction of a group, and undo it alone if it must be. alone: it is the whole group."""
@@ -215,7 +261,7 @@ class SqliteDatabase:
                     results = [()] * len(transaction.statements)
                     break
                 results.append(rows)
-        except sqlite3.Error as error:
+        except Exception as error:
             if not self._writer.in_transaction:
                 raise
             transaction.error = error
@@ -224,6 +270,37 @@ class SqliteDatabase:
         if nested:
             execute("RELEASE one")
         transaction.results = results
+
+
+class _Lock:
+    """That of another process on the ledger: pauses between two tries, told in the log when it lasts."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+        self._pause_s = _SHORTEST_S
+        self._told = False
+
+    def note(self, locked: bool) -> float:
+        """What the last try came to; how long to wait before the next one."""
+        now, pause_s = perf_counter(), self._pause_s
+        if locked:
+            self._since = now if self._since is None else self._since
+            self._tell_of(now - self._since)
+            self._pause_s = min(2 * pause_s, _LONGEST_S)
+        elif self._since is not None:
+            if self._told:
+                log.warning("the ledger can be written again, after %.1f s", now - self._since)
+            self._since, self._pause_s, self._told = None, _SHORTEST_S, False
+        return pause_s
+
+    def _tell_of(self, seconds: float) -> None:
+        if seconds > _TELL_AFTER_S and not self._told:
+            self._told = True
+            log.warning("another process holds the ledger; what is to be written waits for it")
+
+
+def _is_locked(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def _resolve(group: list[_Transaction]) -> None:

@@ -250,6 +250,10 @@ class Accounts:
             at = rfc3339(now)
             await self._database.write(*(Statement(TOUCH, {"id": i, "now": at}) for i in sorted(used)))
 
+    def in_use(self, token_id: str) -> bool:
+        """Whether a token was seen since `touch` was called last."""
+        return token_id in self._used
+
     def _seen(self, caller: Caller | None, now: datetime) -> Caller | None:
         if caller is None or (caller.until is not None and caller.ended(now)):
             return None

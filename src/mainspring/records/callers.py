@@ -11,7 +11,7 @@ from datetime import datetime
 import msgspec
 
 from mainspring.core.ids import rfc3339
-from mainspring.core.people import ALLOWS, Role, Scope, scopes_of
+from mainspring.core.people import ALLOWS, EVERY_SCOPE, Role, Scope, scopes_of
 from mainspring.database import Row
 
 
@@ -92,6 +92,20 @@ _roles = msgspec.json.Decoder(dict[str, Role]).decode
 def digest(secret: str) -> str:
     """What is kept of a secret: SHA-256, which says nothing about 128 random bits and more."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def every_right(account: Account) -> Caller:
+    """The account by no token of it, as the platform acts for it."""
+    return Caller(
+        account=account,
+        token_id="",
+        token_name="",
+        scopes=EVERY_SCOPE,
+        roles={},
+        expires_at=None,
+        until=None,
+        secrets=0,
+    )
 
 
 def account_of(row: Row) -> Account:

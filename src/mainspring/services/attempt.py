@@ -19,6 +19,7 @@ from mainspring.core.prediction import Outcome, Prediction, Status, metrics_of
 from mainspring.core.schema import InputSchema, OutputKind
 from mainspring.core.webhooks import wanted
 from mainspring.database.hints import Hints
+from mainspring.database.patience import until_written
 from mainspring.launchers import Launched, Launcher
 from mainspring.objects import Objects
 from mainspring.records.cached import keep
@@ -106,7 +107,8 @@ class Attempt:
         # Ended in here, nobody knows whether the end was written: then files stay.
         most = self._desk.settings.cache_bytes
         kept = keep(self.prediction, outcome, self._outputs.size, now, most)
-        final = await self._desk.predictions.finish(self.prediction, outcome, now, (*made, *kept))
+        finish, also = self._desk.predictions.finish, (*made, *kept)
+        final = await until_written(lambda: finish(self.prediction, outcome, now, also))
         if made:
             self._desk.catalog.forget()
         if final is not None:
@@ -141,6 +143,8 @@ class Attempt:
             return self._told(Status.FAILED, error=f"{self.prediction.kind.capitalize()} timed out.")
         except (InputError, OutputError) as error:
             return self._told(Status.FAILED, error=str(error))
+        finally:
+            self._limit = None
 
     def _longest_s(self) -> float:
         settings = self._desk.settings

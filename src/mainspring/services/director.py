@@ -32,6 +32,8 @@ class Director:
     async def run_once(self) -> int:
         """Look at the rows once. Returns how many drivers it started or told something."""
         changed = 0
+        for each in self._drivers.values():
+            each.attend()
         for row in await self._desk.instances.live():
             driver = self._drivers.get(row.id)
             if driver is None and row.state == "booting" and self._accepting:

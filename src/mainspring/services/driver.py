@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
-import os
 import shutil
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from structlog.contextvars import bind_contextvars
 
-from mainspring.bundle import training_view
 from mainspring.cogclient import CogClient
 from mainspring.core.errors import InstanceLost, LaunchError
 from mainspring.core.ids import rfc3339
 from mainspring.core.prediction import Prediction
 from mainspring.core.queue import Queue
-from mainspring.core.threads import share
 from mainspring.database.hints import Future, release
-from mainspring.launchers import Launched, LaunchSpec
+from mainspring.database.patience import until_written
+from mainspring.launchers import Launched
 from mainspring.records.catalog import Version
 from mainspring.records.instances import Instance
 from mainspring.services.attempt import Attempt, Desk, Stage
 from mainspring.services.moments import ANSWERING, ENVIRONMENT, NOT_IN_TIME, STARTED, Boot, SetupFailed
+from mainspring.services.provision import spec_of
+from mainspring.services.vigil import Vigil
 
 log = logging.getLogger(__name__)
 _LOOK_AGAIN_S, _QUIET_S = 0.5, 1.0
@@ -49,11 +49,12 @@ class Driver:
         self._fault: str | None = None
         self._launched: Launched | None = None
         self._client: CogClient | None = None
+        self._vigil: Vigil | None = None
         self._attempts: dict[str, tuple[Attempt, asyncio.Task[None]]] = {}
         self._leavings: list[_Leavings] = []
         self._beside: set[asyncio.Task[None]] = set()
         self._used = False
-        self._gone = False
+        self._gone = self._doubted = False
         self._reserved = 0
         self._on: Stage | None = None
         self._looked_at_mark = -1
@@ -105,6 +106,22 @@ class Driver:
         leavings, self._leavings = self._leavings, []
         self._aside(asyncio.to_thread(self._tidy, self._launched, leavings))
 
+    def attend(self) -> None:
+        """Begin to ask whether Cog's server still answers, when it is time to."""
+        if self._on is not None and not self._gone and self._vigil is not None and self._vigil.due():
+            self._aside(self._ask(self._vigil))
+
+    async def _ask(self, vigil: Vigil) -> None:
+        with contextlib.suppress(InstanceLost):
+            await vigil.ask()
+        self._doubted = vigil.doubts
+        if vigil.fault is not None:
+            self.reason, self._gone = vigil.fault, True
+        self._wake()
+
+    def _works_since(self, moment: float) -> bool:
+        return bool(self._attempts) or self._ended_at > moment
+
     def _aside(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something that nobody waits for, least of all the other instances."""
         task = asyncio.create_task(work)
@@ -118,7 +135,9 @@ class Driver:
             await self._client.close()
         if self._launched is not None:
             logs = self._desk.launcher.setup_logs(self._launched)
-            await self._desk.launcher.terminate(self._launched, grace_s)
+            # One that answers nothing would not hear that it shall stop.
+            deaf = self._vigil is not None and self._vigil.fault is not None
+            await self._desk.launcher.terminate(self._launched, 0.0 if deaf else grace_s)
         now = rfc3339(self._desk.now())
         await self._desk.instances.end(self.id, self.reason, logs, now, self._fault)
 
@@ -137,55 +156,16 @@ class Driver:
 
     async def _launch(self, version: Version) -> None:
         self._boot.reached(ENVIRONMENT)
-        self._launched = launched = await self._desk.launcher.launch(await self._spec(version))
+        self._launched = launched = await self._desk.launcher.launch(
+            await spec_of(self._row, version, self._desk)
+        )
         self._boot.reached(STARTED)
-        self._client = CogClient(launched.address)
+        self._client = client = CogClient(launched.address)
+        patience_s = self._desk.settings.health_timeout_s
+        self._vigil = Vigil(self.id, client, patience_s, self._works_since)
         process = (launched.address, launched.pid, launched.pid_started_at)
         await self._desk.instances.launched(self.id, *process, self._boot.text())
         self._watch = asyncio.create_task(self._watch_process(launched))
-
-    async def _spec(self, version: Version) -> LaunchSpec:
-        shared, given = await self._shared(version)
-        view = msgspec.json.encode(training_view(version.openapi_schema)) if self._trains else None
-        return LaunchSpec(
-            instance_id=self.id,
-            source=self._desk.root / "sources" / version.source,
-            environment=self._desk.root / "envs" / version.environment,
-            predictor=(version.trainer if self._trains else None) or version.predictor,
-            slots=self._row.slots,
-            env={**version.env, **given},
-            devices=self._row.devices,
-            gpu_memory=self._row.gpu_memory,
-            threads=await self._threads(),
-            trains=self._trains,
-            document=view,
-            shared=shared,
-            weights=await self._desk.weights.at_hand(version),
-        )
-
-    async def _threads(self) -> int:
-        cores, live = len(os.sched_getaffinity(0)), await self._desk.instances.live()
-        return self._desk.settings.instance_threads or share(cores, self._row.cpus or 0, len(live))
-
-    async def _shared(self, version: Version) -> tuple[tuple[Path, ...], dict[str, str]]:
-        """Directories of weights that the instance reads, and how it is told of them.
-
-        What a training made of a version needs the weights of that one too.
-        """
-        installed = self._desk.installed
-        found = await installed.get(version.model)
-        if found is None and version.base is not None:
-            found = await installed.get(version.base.partition(":")[0])
-        if found is None:
-            return (), {}
-        name, given = found.weights_name, {}
-        if name is not None:
-            await installed.run_by(self.id, name)
-            given = {} if found.own else {"MAINSPRING_WEIGHTS_NAME": name}
-        if found.weights is None:
-            return (), given
-        given |= {"MAINSPRING_WEIGHTS": found.weights, "HF_HUB_OFFLINE": "1"}
-        return (Path(found.weights),), given
 
     async def _watch_process(self, launched: Launched) -> None:
         await self._desk.launcher.wait(launched)
@@ -208,14 +188,19 @@ class Driver:
         self._desk.feed.history.booted(self._row.queue, took := self._boot.ready(now))
         self._desk.observed.booted(self._row.model, self._row.deployment, took)
         log.info("the instance is ready after %.3f s", took)
-        await self._desk.instances.ready(self.id, self._setup_logs(), now, self._boot.text())
+        told, ready = (self._setup_logs(), now, self._boot.text()), self._desk.instances.ready
+        await until_written(lambda: ready(self.id, *told))
         self._desk.hints.hint("scale")
 
     async def _is_ready(self) -> bool:
-        assert self._client is not None
+        assert self._vigil is not None
         try:
-            health = await self._client.health()
-        except (InstanceLost, TimeoutError):
+            health = await self._vigil.ask()
+        except InstanceLost:
+            return False
+        if self._vigil.fault is not None:
+            raise SetupFailed(f"Model setup failed: {self._vigil.fault}")
+        if health is None:
             return False
         if self._boot.reached(ANSWERING):
             await self._desk.instances.stepped(self.id, self._boot.text())
@@ -256,7 +241,7 @@ class Driver:
         now = rfc3339(self._desk.now())
         self._reserved += free
         try:
-            claimed = await self._desk.predictions.claim(self._row.queue, self.id, free, now)
+            claimed = await until_written(lambda: self._claim(free, now))
         finally:
             self._reserved -= free
         if claimed:
@@ -264,6 +249,9 @@ class Driver:
         for prediction in claimed:
             self._start(prediction, stage)
         return len(claimed) == free or self._gone or self.leaving
+
+    async def _claim(self, limit: int, now: str) -> list[Prediction]:
+        return [] if self._gone else await self._desk.predictions.claim(self._row.queue, self.id, limit, now)
 
     def reserve(self) -> bool:
         """Hold a free slot for a prediction that is about to be stored."""
@@ -284,7 +272,7 @@ class Driver:
         self._start(prediction, self._on)
 
     def _free(self) -> int:
-        return 0 if self.leaving else self._row.slots - len(self._attempts) - self._reserved
+        return 0 if self.leaving or self._doubted else self._row.slots - len(self._attempts) - self._reserved
 
     def _start(self, prediction: Prediction, stage: Stage) -> None:
         attempt = Attempt(prediction, stage, self._desk)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -69,8 +70,10 @@ class FakeCog:
 
     status: what health says; a slow boot is STARTING until you set READY. setup_logs and error as in health.
     conflicts: how many runs it refuses with 409 first. refusal: (status, JSON) in place of each run.
-    gate: runs wait on it before they do anything. received: bodies by prediction id, in order; canceled and
-    completed: ids. headers: of the newest run, names in small letters.
+    gate: runs wait on it before they do anything. awake: while it is cleared, it takes requests and says nothing, as
+    a stopped process. deaf: paths that it never answers. garbled: (status, text or JSON) in place of its health.
+    received: bodies by prediction id, in order; canceled and completed: ids. asked: how often, by path.
+    headers: of the newest run, names in small letters.
     """
 
     model: Model = echo
@@ -81,6 +84,10 @@ class FakeCog:
     conflicts: int = 0
     refusal: tuple[int, object] | None = None
     gate: asyncio.Event = field(default_factory=asyncio.Event)
+    awake: asyncio.Event = field(default_factory=asyncio.Event)
+    deaf: set[str] = field(default_factory=set)
+    garbled: tuple[int, object] | None = None
+    asked: Counter[str] = field(default_factory=Counter)
     received: dict[str, dict[str, Any]] = field(default_factory=dict)
     canceled: list[str] = field(default_factory=list)
     completed: list[str] = field(default_factory=list)
@@ -89,9 +96,11 @@ class FakeCog:
 
     def __post_init__(self) -> None:
         self.gate.set()
+        self.awake.set()
         self._running: dict[str, asyncio.Task[object]] = {}
         self._connections: dict[asyncio.StreamWriter, asyncio.Task[object] | None] = {}
         self._changed = asyncio.Event()
+        self._over = asyncio.Event()
         self._server: asyncio.Server | None = None
 
     async def start(self) -> str:
@@ -110,6 +119,8 @@ class FakeCog:
         for task in running:
             task.cancel()
         serving = [task for task in self._connections.values() if task is not None]
+        self._over.set()
+        self.awake.set()
         await asyncio.gather(*running, *serving, return_exceptions=True)
 
     def drop(self) -> None:
@@ -159,7 +170,16 @@ class FakeCog:
         self, method: str, path: str, body: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         parts = path.strip("/").split("/")
-        if path == "/health-check":
+        self.asked[path] += 1
+        self._changed.set()
+        await self.awake.wait()
+        if path in self.deaf:
+            await self._over.wait()
+        elif path == "/":
+            await _reply(writer, 200, {"cog_version": "0.23.1"})
+        elif path == "/health-check" and self.garbled is not None:
+            await _reply(writer, *self.garbled)
+        elif path == "/health-check":
             setup = {"status": "succeeded", "logs": self.setup_logs}
             tail = {} if self.error is None else {"user_healthcheck_error": self.error}
             await _reply(writer, 200, {"status": self.status, "setup": setup, **tail})
@@ -187,6 +207,7 @@ class FakeCog:
         writer: asyncio.StreamWriter,
     ) -> None:
         async def send(name: str, data: dict[str, Any]) -> None:
+            await self.awake.wait()
             event = f"event: {name}\ndata: {json.dumps(data)}\n\n".encode()
             writer.write(b"%x\r\n%s\r\n" % (len(event), event))
             await writer.drain()
@@ -237,7 +258,7 @@ class FakeCog:
 
 
 async def _reply(writer: asyncio.StreamWriter, status: int, body: object) -> None:
-    payload = json.dumps(body).encode()
+    payload = body.encode() if isinstance(body, str) else json.dumps(body).encode()
     head = f"HTTP/1.1 {status} -\r\ncontent-type: application/json\r\ncontent-length: {len(payload)}\r\n\r\n"
     writer.write(head.encode() + payload)
     await writer.drain()

@@ -33,7 +33,8 @@ _SHOWN = (
     (
         "Instances",
         (
-            *("idle_timeout_s", "scale_down_s", "setup_timeout_s", "max_instances", "max_trainings"),
+            *("idle_timeout_s", "scale_down_s", "setup_timeout_s", "health_timeout_s"),
+            *("max_instances", "max_trainings"),
             *("instance_memory", "instance_cpus", "deployment_min_instances", "deployment_max_instances"),
         ),
     ),

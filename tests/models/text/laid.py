@@ -141,7 +141,7 @@ async def _start(
 
 
 async def _ready(client: CogClient, process: asyncio.subprocess.Process, log: Path) -> None:
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(300):
         while process.returncode is None:
             with contextlib.suppress(InstanceLost):
                 health = await client.health()

@@ -97,18 +97,16 @@ def test_weights_say_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert whose(CONFIG) == "weights: other (not owner/name's own)"
 
 
-def test_the_engine_follows_weights_and_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_engine_follows_weights_and_machine() -> None:
     folder, quantized = Path("weights"), Path("weights.gguf")
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
-    assert choose(CONFIG, quantized, cuda=True) == "llamacpp"
-    assert choose(CONFIG, folder, cuda=True) == "vllm"
-    assert choose(CONFIG, folder, cuda=False) == "transformers"
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert choose(CONFIG, folder, cuda=True) == "transformers"
-    with pytest.raises(ValueError, match="wants a CUDA GPU"):
-        choose(Config("o/n", engine="vllm"), folder, cuda=False)
+    assert choose(CONFIG, quantized, vllm=True) == "llamacpp"
+    assert choose(CONFIG, folder, vllm=True) == "vllm"
+    assert choose(CONFIG, folder, vllm=False) == "transformers"
+    assert choose(Config("o/n", engine="transformers"), folder, vllm=True) == "transformers"
+    with pytest.raises(ValueError, match="wants a CUDA GPU, or a build of it for CPUs"):
+        choose(Config("o/n", engine="vllm"), folder, vllm=False)
     with pytest.raises(ValueError, match="can't read"):
-        choose(Config("o/n", engine="llamacpp"), folder, cuda=False)
+        choose(Config("o/n", engine="llamacpp"), folder, vllm=False)
 
 
 def test_a_configuration_with_a_strange_key_is_refused(tmp_path: Path) -> None:

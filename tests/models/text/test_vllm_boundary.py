@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -79,6 +80,17 @@ async def test_every_input_reaches_the_engine() -> None:
     assert double.shut
 
 
+async def test_what_vllm_would_refuse_is_brought_into_its_range(capsys: pytest.CaptureFixture[str]) -> None:
+    double = Double()
+    wild = replace(SAMPLING, temperature=5.0, presence_penalty=-3.0, frequency_penalty=2.5)
+    assert [p async for p in Engine(double, Letters(), 100).stream(fill_in("s", "hi", "{prompt}"), wild)]
+    asked = double.asked[0][1]
+    assert (asked["temperature"], asked["presence_penalty"], asked["frequency_penalty"]) == (2.0, -2.0, 2.0)
+    said = capsys.readouterr().out
+    assert "temperature: 2, as vLLM takes none beyond it" in said
+    assert "presence_penalty: -2" in said
+
+
 async def test_an_answer_fits_into_the_context() -> None:
     double = Double()
     engine = Engine(double, Letters(), context=10)
@@ -100,6 +112,9 @@ def test_an_instance_takes_the_memory_that_it_declares(monkeypatch: pytest.Monke
     monkeypatch.delenv("MAINSPRING_GPU_MEMORY", raising=False)
     wanted = engine_arguments(Path("/w"), Config("o/n", context=512, requests=9, vllm=Vllm(2, 20)), 80)
     assert wanted["gpu_memory_utilization"] == 0.25
+    on_cpu = engine_arguments(Path("/w"), Config("o/n", vllm=Vllm(2, 20, eager=True)), None)
+    assert "gpu_memory_utilization" not in on_cpu
+    assert (on_cpu["tensor_parallel_size"], on_cpu["enforce_eager"]) == (1, True)
     assert (wanted["max_model_len"], wanted["max_num_seqs"], wanted["tensor_parallel_size"]) == (512, 9, 2)
     assert engine_arguments(Path("/w"), Config("o/n"), 80)["gpu_memory_utilization"] == 0.9
     assert engine_arguments(Path("/w"), Config("o/n", vllm=Vllm(1, 90)), 80)["gpu_memory_utilization"] == 0.9

@@ -44,10 +44,14 @@ class Defaults:
 
 @dataclass(frozen=True, slots=True)
 class Vllm:
-    """tensor_parallel: GPUs for one instance; gpu_memory: bytes of each, 0 for nine tenths of it."""
+    """tensor_parallel: GPUs for one instance; gpu_memory: bytes of each, 0 for nine tenths of it; eager: compile nothing.
+
+    Without compilation it starts sooner and writes more slowly.
+    """
 
     tensor_parallel: int = 1
     gpu_memory: int = 0
+    eager: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The engine for GPUs: vLLM, which batches all that is asked of it by itself."""
+"""vLLM, which batches all that is asked of it by itself: the engine for GPUs, and for CPUs where its build for them is."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from chat.prompts import Prompt
 from chat.tokens import encode
 
 MOST_OF_A_GPU = 0.9
+HIGHEST = 2.0
 
 
 class Vllm:
@@ -50,43 +51,62 @@ def sampling_parameters(sampling: Sampling, most: int) -> Any:
     return SamplingParams(
         max_tokens=most,
         min_tokens=min(sampling.min_tokens, most),
-        temperature=sampling.temperature,
+        temperature=_within("temperature", sampling.temperature, 0.0),
         top_p=sampling.top_p or 1e-6,
         top_k=sampling.top_k,
-        presence_penalty=sampling.presence_penalty,
-        frequency_penalty=sampling.frequency_penalty,
+        presence_penalty=_within("presence_penalty", sampling.presence_penalty, -HIGHEST),
+        frequency_penalty=_within("frequency_penalty", sampling.frequency_penalty, -HIGHEST),
         seed=sampling.seed,
         output_kind=RequestOutputKind.DELTA,
     )
 
 
-def engine_arguments(directory: Path, config: Config, gpu_bytes: int) -> dict[str, Any]:
-    """gpu_bytes: the memory of one GPU."""
-    wanted = config.vllm.gpu_memory or int(os.environ.get("MAINSPRING_GPU_MEMORY", "0"))
+def _within(name: str, value: float, lowest: float) -> float:
+    """The value, or the nearest that vLLM takes, which is told: other engines take more."""
+    taken = min(max(value, lowest), HIGHEST)
+    if taken != value:
+        print(f"{name}: {taken:g}, as vLLM takes none beyond it")
+    return taken
+
+
+def engine_arguments(directory: Path, config: Config, gpu_bytes: int | None) -> dict[str, Any]:
+    """gpu_bytes: the memory of one GPU, None on a CPU."""
     return {
         "model": str(directory),
         "tokenizer": str(directory),
         "max_model_len": config.context,
         "max_num_seqs": config.requests,
-        "tensor_parallel_size": config.vllm.tensor_parallel,
-        "gpu_memory_utilization": min(MOST_OF_A_GPU, wanted / gpu_bytes) if wanted else MOST_OF_A_GPU,
+        "tensor_parallel_size": config.vllm.tensor_parallel if gpu_bytes else 1,
+        "enforce_eager": config.vllm.eager,
         "load_format": "dummy" if config.weights.random else "auto",
         "enable_log_requests": False,
+        **({"gpu_memory_utilization": _share(config, gpu_bytes)} if gpu_bytes else {}),
     }
+
+
+def _share(config: Config, gpu_bytes: int) -> float:
+    wanted = config.vllm.gpu_memory or int(os.environ.get("MAINSPRING_GPU_MEMORY", "0"))
+    return min(MOST_OF_A_GPU, wanted / gpu_bytes) if wanted else MOST_OF_A_GPU
 
 
 def start_vllm(directory: Path, config: Config) -> Vllm:
     """Load the weights onto as many GPUs as the configuration says. Raises ValueError when there are fewer."""
-    import torch
     from transformers import AutoTokenizer
     from vllm import AsyncEngineArgs, AsyncLLMEngine
 
+    arguments = AsyncEngineArgs(**engine_arguments(directory, config, _gpu_bytes(config)))
+    tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)
+    return Vllm(AsyncLLMEngine.from_engine_args(arguments), tokenizer, config.context)
+
+
+def _gpu_bytes(config: Config) -> int | None:
+    import torch
+
     present = torch.cuda.device_count()
+    if not present:
+        return None
     if present < config.vllm.tensor_parallel:
         raise ValueError(
             f"{config.model} wants {config.vllm.tensor_parallel} GPUs; this instance has {present}"
         )
-    gpu_bytes = torch.cuda.get_device_properties(0).total_memory
-    arguments = AsyncEngineArgs(**engine_arguments(directory, config, gpu_bytes))
-    tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)
-    return Vllm(AsyncLLMEngine.from_engine_args(arguments), tokenizer, config.context)
+    return int(torch.cuda.get_device_properties(0).total_memory)
