@@ -123,22 +123,6 @@ class Platform:
             line = partial(log.info, "%s: %s", version.model)
             await show_bundled(self.context, account, version, url, line)
 
-    async def first_token(self, chosen: str | None) -> str | None:
-        """Make the first account when there is none; its token, if it was made here and not chosen before."""
-        if await self.ledger.accounts.get(self.settings.account) is None:
-            await self.ledger.accounts.create_account(
-                self.settings.account, "user", self.settings.account, self.now()
-            )
-            _, token = await self.ledger.accounts.create_token(
-                self.settings.account, "first", chosen, now=self.now()
-            )
-            return token
-        if chosen:
-            await self.ledger.accounts.create_token(
-                self.settings.account, "given at start", chosen, now=self.now()
-            )
-        return None
-
     async def start(self) -> None:
         """Clear up after an earlier process, then begin every loop."""
         await self.director.recover()

@@ -103,6 +103,19 @@ class Accounts:
             raise Conflict(f"The account {username} exists")
         return account_of(rows[0])
 
+    async def begin(self, username: str, chosen: str | None, now: datetime) -> str | None:
+        """Make the account that runs the platform, when it is not there; the token that was made with it.
+
+        chosen: a secret that opens the account in any case.
+        """
+        if await self.get(username) is None:
+            await self.create_account(username, "user", username, now)
+            _, token = await self.create_token(username, "first", chosen, now=now)
+            return token
+        if chosen:
+            await self.create_token(username, "given at start", chosen, now=now)
+        return None
+
     async def get(self, username: str) -> Account | None:
         """The account, if there is one."""
         rows = await self._database.fetch(GET_ACCOUNT, {"username": username})
