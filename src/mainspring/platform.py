@@ -94,7 +94,7 @@ class Platform:
         self.links = SignInLinks()
         self.egress = Egress.naming(settings.webhook_hosts)
         self.fetcher = Fetcher(Egress(private=settings.private_urls), limit=settings.max_download)
-        self.scribe = Scribe(self.ledger.predictions, self.hints, now)
+        self.scribe = Scribe(self.ledger.progress, self.hints, now)
         self.weights = Weights(settings.data / "trained", self.ledger.catalog, self.objects)
         self.renderer = self._renderer()
         self.builder = self._builder()
@@ -122,22 +122,6 @@ class Platform:
         if account is not None:
             line = partial(log.info, "%s: %s", version.model)
             await show_bundled(self.context, account, version, url, line)
-
-    async def first_token(self, chosen: str | None) -> str | None:
-        """Make the first account when there is none; its token, if it was made here and not chosen before."""
-        if await self.ledger.accounts.get(self.settings.account) is None:
-            await self.ledger.accounts.create_account(
-                self.settings.account, "user", self.settings.account, self.now()
-            )
-            _, token = await self.ledger.accounts.create_token(
-                self.settings.account, "first", chosen, now=self.now()
-            )
-            return token
-        if chosen:
-            await self.ledger.accounts.create_token(
-                self.settings.account, "given at start", chosen, now=self.now()
-            )
-        return None
 
     async def start(self) -> None:
         """Clear up after an earlier process, then begin every loop."""
@@ -206,9 +190,14 @@ class Platform:
 
     def _renderer(self) -> Renderer:
         ledger = self.ledger
-        compare = self.settings.compare_prices
         return Renderer(
-            self.vault, ledger.catalog, self.feed, ledger.predictions, ledger.usage, compare=compare
+            self.vault,
+            ledger.catalog,
+            self.feed,
+            ledger.predictions,
+            ledger.progress,
+            ledger.usage,
+            compare=self.settings.compare_prices,
         )
 
     def _builder(self) -> Builder:

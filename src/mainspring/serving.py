@@ -67,7 +67,7 @@ async def _serve(settings: Settings, chosen: str | None, announce: Callable[[Ann
     )
     platform = Platform(settings, launcher=launcher, tracer=tracer_from())
     stopping, hurry = signals()
-    token = await platform.first_token(chosen)
+    token = await platform.ledger.accounts.begin(settings.account, chosen, platform.now())
     await platform.start()
     listening = serving_on(
         platform.app(), certificates.cert_file, certificates.key_file, settings.trusted_proxies

@@ -124,7 +124,9 @@ async def open_house(root: Path, settings: Settings, *, fresh: bool = True) -> A
             now=now,
         ),
         limits=Limits(settings.create_limit, settings.call_limit, lambda: passed[0]),
-        renderer=Renderer(vault, ledger.catalog, feed, ledger.predictions, ledger.usage, compare=compare),
+        renderer=Renderer(
+            vault, ledger.catalog, feed, ledger.predictions, ledger.progress, ledger.usage, compare=compare
+        ),
         egress=Egress.naming(settings.webhook_hosts),
         observed=Observed(),
         health=health,

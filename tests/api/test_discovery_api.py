@@ -236,6 +236,10 @@ async def test_predictions_are_listed_by_time_and_source(house: House, ada: http
         ({"created_before": "2026-05-01T15:00:00+02:00"}, 2),
     ):
         assert len((await ada.get("/predictions", params=query)).json()["results"]) == count, query
+    (made,) = await house.context.accounts.list_tokens("ada")
+    await succeeded(house, PREDICTION[:-1] + "t", token=made.id)
+    for asked, count in ((made.id, 1), ("another", 0)):
+        assert len((await ada.get("/predictions", params={"token": asked})).json()["results"]) == count, asked
     for wrong in ("created_after=yesterday", "created_before=9999-99-99", "source=cli", "source=null"):
         assert (await ada.get(f"/predictions?{wrong}")).status_code == 400
 

@@ -96,11 +96,37 @@ async def test_owners_manage_people_and_a_role_holds_with_the_next_call(
     assert (await olga.patch("/organizations/acme", json={"disabled": True})).status_code == 403
 
 
+async def test_a_version_by_its_id_alone_runs_only_for_whoever_may(house: House) -> None:
+    async def asked(account: str) -> tuple[int, str]:
+        async with house.client(account) as client:
+            answer = await client.post("/predictions", json={"version": V, "input": {}})
+        return answer.status_code, answer.json().get("model") or answer.json()["detail"]
+
+    unknown = (422, (await asked("ada"))[1])
+    async with house.client() as ada:
+        none = await ada.post("/predictions", json={"version": "f" * 64, "input": {}})
+    assert (none.status_code, none.json()["detail"]) == unknown
+    assert [(await asked(one))[0] for one in ("ada", "root", "vic", "mia", "acme")] == [
+        422,
+        422,
+        403,
+        201,
+        201,
+    ]
+    await house.model("open", "bob")
+    await house.version("bob/open", "b")
+    for account in ("ada", "vic", "mia"):
+        assert await asked(account) == (201, "bob/open"), account
+    assert await asked("acme") == (201, "acme/closed")
+
+
 async def test_a_disabled_organization_acts_no_more(
     house: House, root: httpx.AsyncClient, olga: httpx.AsyncClient
 ) -> None:
     await root.patch("/organizations/acme", json={"disabled": True})
     assert (await olga.get("/models/acme/closed")).status_code == 404
+    assert (await olga.post("/predictions", json={"version": V, "input": {}})).status_code == 422
+    assert (await olga.get("/models")).json()["results"] == []
     async with house.client("acme") as acme:
         assert (await acme.get("/account")).status_code == 401
         await root.patch("/organizations/acme", json={"disabled": False})

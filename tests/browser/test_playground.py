@@ -8,7 +8,7 @@ import wave
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.conftest import MODELS, in_module
 from tests.browser.test_site import serious
@@ -50,8 +50,8 @@ def clip(tmp_path: Path) -> Path:
 def test_every_kind_of_input_is_filled_and_sent(page: Page, clip: Path) -> None:
     page.goto("/mainspring/every-widget")
     field(page, "prompt").fill("say it")
-    field(page, "mode").select_option("loud")
-    field(page, "size").select_option("256")
+    field(page, "mode").get_by_label("loud").check()
+    field(page, "size").get_by_label("256").check()
     field(page, "steps").fill("41")
     page.locator("[data-name=guidance] input[type=range]").fill("12.5")
     expect(field(page, "guidance")).to_have_value("12.5")
@@ -204,6 +204,34 @@ def test_tokens_appear_while_it_runs_and_it_is_canceled(page: Page) -> None:
     expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
 
 
+def test_a_few_short_choices_are_beside_each_other_for_keys_too(page: Page) -> None:
+    page.goto("/mainspring/every-widget")
+    mode = page.get_by_role("radiogroup", name="mode")
+    mode.get_by_role("radio", name="plain").focus()
+    page.keyboard.press("ArrowRight")
+    expect(mode.get_by_role("radio", name="loud")).to_be_checked()
+    assert '"mode": "loud"' in code(page, "JSON")
+    told = page.evaluate(
+        in_module(
+            "widgets",
+            """const kinds = given.map((choices) => {
+                 const made = module.widget({ kind: "choice", id: "i", labelId: "l", schema: { enum: choices } });
+                 const first = made.get();
+                 made.set(choices[1]);
+                 return [made.control.getAttribute("role") ?? made.control.tagName, first ?? null, made.get()];
+               });
+               return kinds;""",
+        ),
+        [["a", "b"], [1, 2, 3, 4], ["1", "2", "3", "4", "5"], ["as it is", "with much of everything in it"]],
+    )
+    assert told == [
+        ["radiogroup", None, "b"],
+        ["radiogroup", None, 2],
+        ["SELECT", None, "2"],
+        ["SELECT", None, "with much of everything in it"],
+    ]
+
+
 def test_a_progress_bar_of_the_logs_is_drawn(page: Page) -> None:
     page.goto("/mainspring/maker")
     field(page, "delay").fill("0.4")
@@ -284,6 +312,21 @@ def test_an_image_that_went_in_is_compared_with_the_one_that_came_out(page: Page
     slider = page.get_by_role("slider", name="Before and after")
     slider.fill("20")
     expect(page.locator(".compare-box .before")).to_have_css("clip-path", "inset(0px 80% 0px 0px)")
+
+
+def test_a_version_that_is_not_the_latest_runs_as_one_of_its_model(page: Page) -> None:
+    def older(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, body=answer.text().replace('"latest":true', '"latest":false'))
+
+    page.route("**/mainspring/hello-world", older)
+    page.goto("/mainspring/hello-world")
+    field(page, "text").fill("x")
+    named = re.compile(r"mainspring/hello-world:[0-9a-f]{64}")
+    assert named.search(code(page, "curl"))
+    with page.expect_request("**/v1/predictions") as sent:
+        run(page)
+    assert named.fullmatch(sent.value.post_data_json["version"])
 
 
 def test_a_failure_says_why(page: Page) -> None:

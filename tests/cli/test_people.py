@@ -1,4 +1,4 @@
-"""Accounts, organizations, tokens and the audit log from the command line, against the real API."""
+"""Accounts, organizations, tokens, the audit log and other lists from the command line, against the real API."""
 
 from __future__ import annotations
 
@@ -108,3 +108,18 @@ def test_a_token_is_made_shown_rotated_renamed_and_disabled(
     assert cli("audit", "--others", "--everybody").exit_code == 2
     assert cli("audit", "--since", "soon").exit_code == 2
     assert "nothing" in cli("audit", "--others").stderr
+
+
+def test_a_list_is_a_table_for_people_and_json_for_programs(served: Served, cli: Cli) -> None:
+    assert "mainspring collection put" in cli("collection", "list").stderr
+    assert fine(cli("collection", "list", "--json")) == "[]"
+    fine(cli("collection", "put", "speech", "--name", "Sprache\x1b]0;owned\x07, gehört"))
+    assert fine(cli("collection", "list")).splitlines()[1].split() == ["speech", "Sprache,", "gehört"]
+    assert '"name": "Sprache\\u001b]0;owned\\u0007, gehört"' in fine(cli("collection", "list", "--json"))
+    for words in (["deployment", "list"], ["webhook", "dead"], ["limit", "show"], ["cache", "show"]):
+        told = cli(*words)
+        assert (fine(told), bool(told.stderr)) == ("", True), words
+    for words in (["alias", "list"], ["catalog", "list"], ["usage"], ["account", "list"], ["org", "list"]):
+        head = fine(cli(*words)).splitlines()[0].split()
+        assert len(head) > 2, words
+        json.loads(fine(cli(*words, "--json")))

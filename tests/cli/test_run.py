@@ -29,9 +29,11 @@ def test_a_text_goes_to_stdout_and_logs_to_stderr(server: Double, cli: Cli) -> N
     assert server.created == [("/v1/models/acme/hello/predictions", {"input": {"prompt": "Ada"}})]
 
 
-def test_a_version_is_run_by_its_id(server: Double, cli: Cli) -> None:
+def test_a_version_is_run_by_its_model_and_its_id(server: Double, cli: Cli) -> None:
     assert cli("run", f"acme/hello:{VERSION}", "-i", "prompt=x").exit_code == 0
-    assert server.created == [("/v1/predictions", {"input": {"prompt": "x"}, "version": VERSION})]
+    assert server.created == [
+        ("/v1/predictions", {"input": {"prompt": "x"}, "version": f"acme/hello:{VERSION}"})
+    ]
 
 
 def test_values_become_what_the_schema_wants(server: Double, cli: Cli) -> None:

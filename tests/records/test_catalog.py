@@ -13,7 +13,9 @@ from mainspring.core.ids import rfc3339
 from mainspring.database import Database, Params, Row, Statement
 from mainspring.records.accounts import Accounts
 from mainspring.records.catalog import Catalog, Model, Version
+from mainspring.records.members import Members
 from mainspring.records.pages import Cursor
+from mainspring.records.recent import Recent
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 A, B = "a" * 64, "b" * 64
@@ -166,6 +168,36 @@ async def test_a_bare_id_prefers_ones_own_model_and_skips_private_ones_of_others
     found = await catalog.find_version(A, "ada")
     assert found is not None
     assert found.model == "ada/hello"
+
+
+async def test_a_bare_id_means_a_public_model_before_one_of_an_organization(
+    catalog: Catalog, database: Database
+) -> None:
+    accounts, members = Accounts(database, Recent()), Members(database, Recent())
+    await members.create("acme", "Acme", "ada", NOW)
+
+    async def holder(minutes: int, owner: str, name: str, **given: object) -> None:
+        await catalog.create_model(model(name, owner=owner, **given))
+        await catalog.register_version(f"{owner}/{name}", version(A, minutes))
+
+    async def meant(account: str) -> str | None:
+        found = await catalog.find_version(A, account)
+        return found and found.model
+
+    await holder(0, "acme", "closed", visibility="private")
+    assert [await meant(one) for one in ("ada", "acme", "bob")] == ["acme/closed", "acme/closed", None]
+    await accounts.disable("acme", NOW)
+    assert await Catalog(database).find_version(A, "ada") is None
+    assert (await catalog.list_models("ada", None, 9)).items == ()
+    await accounts.enable("acme")
+    await holder(2, "bob", "later")
+    await holder(1, "eve", "open")
+    assert [await meant(one) for one in ("ada", "acme", "eve", "bob")] == [
+        "eve/open",
+        "acme/closed",
+        "eve/open",
+        "bob/later",
+    ]
 
 
 async def test_lists_page_both_ways_and_hide_private_models_of_others(catalog: Catalog) -> None:

@@ -55,6 +55,8 @@ async def make(predictions: Predictions, hours: int, **given: object) -> Predict
         (Wanted(before=rfc3339(START + timedelta(hours=2))), [1, 0]),
         (Wanted(after="0001-01-01T00:00:00Z", before="9999-01-01T00:00:00Z", source="web"), [7]),
         (Wanted(model="ada/nothing"), []),
+        (Wanted(token="t"), [8, 6]),
+        (Wanted(token="t", model="ada/hello", status=Status.FAILED), [8]),
     ],
 )
 async def test_the_right_ones_newest_first(
@@ -65,11 +67,11 @@ async def test_the_right_ones_newest_first(
         if status is not Status.SUCCEEDED:
             await make(predictions, (0, 1, 9, 2, 3, 4)[hour], status=status)
     await make(predictions, 5, model="ada/other")
-    await make(predictions, 6, deployment="ada/live")
+    await make(predictions, 6, deployment="ada/live", token="t")
     await make(predictions, 7, source="web")
-    await make(predictions, 8, deployment="ada/live", status=Status.FAILED)
+    await make(predictions, 8, deployment="ada/live", status=Status.FAILED, token="t")
     await make(predictions, 9, kind="training")
-    await make(predictions, 5, account="eve")
+    await make(predictions, 5, account="eve", token="t")
     found = await predictions.list("ada", None, 100, wanted)
     assert [one.created_at for one in found.items] == [rfc3339(START + timedelta(hours=h)) for h in hours]
 
@@ -87,16 +89,24 @@ async def test_brief_ones_are_without_what_can_be_long(database: SqliteDatabase)
 
 @pytest.mark.parametrize("status", [None, *Status])
 @pytest.mark.parametrize(
-    "given", [{}, {"model": "a/b"}, {"deployment": "a/b"}, {"source": "web"}, {"after": 1}]
+    "given", [{}, {"model": "a/b"}, {"deployment": "a/b"}, {"token": "t"}, {"source": "web"}, {"after": 1}]
 )
 async def test_no_list_reads_the_whole_table(
     database: SqliteDatabase, tmp_path: Path, status: Status | None, given: dict[str, str]
 ) -> None:
     if "after" in given:
         given = {"after": rfc3339(START)}
-    wanted = Wanted(status=status, **given)
+    steps = plan(tmp_path, Wanted(status=status, **given))
+    scans = [step for step in steps if step.startswith("SCAN")]
+    assert all("USING INDEX predictions_" in scan for scan in scans), scans
+
+
+async def test_what_a_token_made_is_found_by_an_index(database: SqliteDatabase, tmp_path: Path) -> None:
+    search = plan(tmp_path, Wanted(token="t"))[0]
+    assert search == ("SEARCH predictions USING INDEX predictions_of_tokens (account=? AND token=? AND id<?)")
+
+
+def plan(tmp_path: Path, wanted: Wanted) -> list[str]:
     params = {**wanted.params(), "account": "ada", "page_at": "9", "page_key": "", "page_size": 10}
     with sqlite3.connect(tmp_path / "ledger.db") as connection:
-        plan = connection.execute(f"EXPLAIN QUERY PLAN {wanted.keyset().older}", params).fetchall()
-    scans = [step[3] for step in plan if step[3].startswith("SCAN")]
-    assert all("USING INDEX predictions_" in scan for scan in scans), scans
+        return [step[3] for step in connection.execute(f"EXPLAIN QUERY PLAN {wanted.keyset().older}", params)]

@@ -10,7 +10,8 @@ from mainspring.core.prediction import Outcome, Prediction, Status
 from mainspring.database import Statement
 from mainspring.database.sqlite import SqliteDatabase
 from mainspring.records.deliveries import Deliveries, Delivery, Settled, Try
-from mainspring.records.predictions import Note, Predictions
+from mainspring.records.predictions import Predictions
+from mainspring.records.progress import Note, Progress
 
 NOW, LATER, MUCH_LATER = (f"2026-05-01T12:00:0{n}.000000Z" for n in (0, 1, 5))
 ALL = '["start","output","logs","completed"]'
@@ -28,6 +29,11 @@ async def predictions(database: SqliteDatabase) -> Predictions:
         )
     )
     return Predictions(database)
+
+
+@pytest.fixture
+def progress(database: SqliteDatabase) -> Progress:
+    return Progress(database)
 
 
 @pytest.fixture
@@ -74,7 +80,9 @@ async def send(deliveries: Deliveries, event: str, *, due_at: str = LATER, state
 
 
 @pytest.mark.parametrize("seat", ["one", None], ids=["claimed with the insert", "claimed later"])
-async def test_all_of_a_life(predictions: Predictions, deliveries: Deliveries, seat: str | None) -> None:
+async def test_all_of_a_life(
+    predictions: Predictions, deliveries: Deliveries, seat: str | None, progress: Progress
+) -> None:
     running = await predictions.create(new(), seat)
     if seat is None:
         assert await states(deliveries) == {"start": ("waiting", 0)}
@@ -82,11 +90,11 @@ async def test_all_of_a_life(predictions: Predictions, deliveries: Deliveries, s
         (running,) = await predictions.claim("q", "one", 1, NOW)
     assert await states(deliveries) == {"start": ("pending", 1)}
     assert await deliveries.hosts(NOW) == ["example.com:443"]
-    await predictions.say([Note(running, [b'"a"'], [])], 1, NOW)
+    await progress.say([Note(running, [b'"a"'], [])], 1, NOW)
     assert await due(deliveries) == ["start"]
     await send(deliveries, "start")
     assert await due(deliveries) == ["output"]
-    await predictions.say([Note(running, [], ["x"])], 2, NOW)
+    await progress.say([Note(running, [], ["x"])], 2, NOW)
     assert await due(deliveries) == ["output", "logs"]
     await predictions.finish(running, DONE, NOW)
     assert await states(deliveries) == {
@@ -99,40 +107,40 @@ async def test_all_of_a_life(predictions: Predictions, deliveries: Deliveries, s
 
 
 async def test_an_event_that_happens_again_before_it_is_sent_is_sent_once(
-    predictions: Predictions, deliveries: Deliveries
+    predictions: Predictions, deliveries: Deliveries, progress: Progress
 ) -> None:
     running = await predictions.create(new(events='["output"]'), "one")
     for beat in (1, 2, 3):
-        await predictions.say([Note(running, [b"1"], [])], beat, NOW)
+        await progress.say([Note(running, [b"1"], [])], beat, NOW)
     assert await states(deliveries) == {"output": ("pending", 3)}
     await send(deliveries, "output")
     assert await due(deliveries) == []
-    await predictions.say([Note(running, [b"1"], [])], 4, NOW)
+    await progress.say([Note(running, [b"1"], [])], 4, NOW)
     assert await due(deliveries, NOW) == []
     assert await due(deliveries, LATER) == ["output"]
 
 
 async def test_what_happens_while_it_is_sent_is_not_lost(
-    predictions: Predictions, deliveries: Deliveries
+    predictions: Predictions, deliveries: Deliveries, progress: Progress
 ) -> None:
     running = await predictions.create(new(events='["output"]'), "one")
-    await predictions.say([Note(running, [b"1"], [])], 1, NOW)
+    await progress.say([Note(running, [b"1"], [])], 1, NOW)
     sent = await the_due(deliveries, NOW)
-    await predictions.say([Note(running, [b"2"], [])], 2, NOW)
+    await progress.say([Note(running, [b"2"], [])], 2, NOW)
     await deliveries.settle([Settled(sent, Try(1, NOW, 200, 0.1, None), "delivered", LATER)])
     assert await states(deliveries) == {"output": ("pending", 2)}
     assert await due(deliveries, LATER) == ["output"]
 
 
 async def test_a_lost_instance_takes_back_what_was_said(
-    predictions: Predictions, deliveries: Deliveries
+    predictions: Predictions, deliveries: Deliveries, progress: Progress
 ) -> None:
     running = await predictions.create(new(), "one")
-    await predictions.say([Note(running, [b"1"], ["x"])], 1, NOW)
+    await progress.say([Note(running, [b"1"], ["x"])], 1, NOW)
     await send(deliveries, "start")
     await predictions.lose_instance("one", 3, "lost", NOW)
     assert await due(deliveries) == []
-    await predictions.say([Note(running, [b"1"], ["x"])], 2, NOW)
+    await progress.say([Note(running, [b"1"], ["x"])], 2, NOW)
     assert await due(deliveries) == []
     await predictions.claim("q", "one", 1, LATER)
     assert await states(deliveries) == {
@@ -194,9 +202,11 @@ async def test_the_filter_decides(
     assert {d.event for d in await deliveries.of(running.id) if d.state == "pending"} == told
 
 
-async def test_without_a_webhook_there_is_nothing(predictions: Predictions, deliveries: Deliveries) -> None:
+async def test_without_a_webhook_there_is_nothing(
+    predictions: Predictions, deliveries: Deliveries, progress: Progress
+) -> None:
     running = await predictions.create(new(webhook=None), "one")
-    await predictions.say([Note(running, [b"1"], ["x"])], 1, NOW)
+    await progress.say([Note(running, [b"1"], ["x"])], 1, NOW)
     await predictions.finish(running, DONE, NOW)
     assert await states(deliveries) == {}
 

@@ -14,7 +14,8 @@ from mainspring.core.prediction import Outcome, Prediction, Status
 from mainspring.database.sqlite import SqliteDatabase
 from mainspring.records.instances import Instance, Instances
 from mainspring.records.listing import Wanted
-from mainspring.records.predictions import Note, Predictions
+from mainspring.records.predictions import Predictions
+from mainspring.records.progress import Note, Progress
 
 NOW = "2026-01-01T00:00:00.000000Z"
 DONE = Outcome(status=Status.SUCCEEDED, output='"x"', logs="said", metrics="{}")
@@ -45,6 +46,11 @@ async def database(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncItera
 @pytest.fixture
 def predictions(database: SqliteDatabase) -> Predictions:
     return Predictions(database)
+
+
+@pytest.fixture
+def progress(database: SqliteDatabase) -> Progress:
+    return Progress(database)
 
 
 @pytest.fixture
@@ -96,16 +102,16 @@ async def test_the_end_is_written_once_and_by_its_owner(
 
 
 async def test_a_lost_instance_gives_its_work_back_while_attempts_remain(
-    predictions: Predictions, instances: Instances
+    predictions: Predictions, instances: Instances, progress: Progress
 ) -> None:
     await predictions.create(new(1, secrets="sealed"))
     for attempt in (1, 2):
         (claimed,) = await predictions.claim("me/m:v", "one", 1, NOW)
         assert claimed.attempt == attempt
-        await predictions.say([Note(claimed, [b"1"], ["a"])], 1, NOW)
+        await progress.say([Note(claimed, [b"1"], ["a"])], 1, NOW)
         again, ended = await predictions.lose_instance("one", 3, "lost", NOW)
         assert ([p.status for p in again], ended) == ([Status.STARTING], [])
-        assert await predictions.said(claimed.id, attempt) == []
+        assert await progress.said(claimed.id, attempt) == []
     await predictions.claim("me/m:v", "one", 1, NOW)
     again, ended = await predictions.lose_instance("one", 3, "lost", NOW)
     assert (again, [(p.status, p.error, p.secrets) for p in ended]) == ([], [(Status.FAILED, "lost", None)])
@@ -124,16 +130,16 @@ async def test_a_canceled_run_on_a_lost_instance_is_canceled(
 
 
 async def test_what_was_said_after_the_end_is_not_kept(
-    predictions: Predictions, instances: Instances
+    predictions: Predictions, instances: Instances, progress: Progress
 ) -> None:
     await predictions.create(new(1))
     (claimed,) = await predictions.claim("me/m:v", "one", 1, NOW)
-    await predictions.say([Note(claimed, [b"1", b"2"], ["a"])], 1, NOW)
-    await predictions.say([Note(claimed, [b"3"], ["a"])], 2, NOW)
-    assert await predictions.said(claimed.id, 1) == [("[1,2]", "a"), ("[3]", "a")]
+    await progress.say([Note(claimed, [b"1", b"2"], ["a"])], 1, NOW)
+    await progress.say([Note(claimed, [b"3"], ["a"])], 2, NOW)
+    assert await progress.said(claimed.id, 1) == [("[1,2]", "a"), ("[3]", "a")]
     await predictions.finish(claimed, DONE, NOW)
-    await predictions.say([Note(claimed, [b"4"], ["a"])], 3, NOW)
-    assert await predictions.said(claimed.id, 1) == []
+    await progress.say([Note(claimed, [b"4"], ["a"])], 3, NOW)
+    assert await progress.said(claimed.id, 1) == []
 
 
 async def test_pages_go_both_ways(predictions: Predictions) -> None:

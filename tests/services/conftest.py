@@ -151,7 +151,7 @@ async def open_house(tmp_path: Path) -> AsyncIterator[Open]:
         given = Settings(data=tmp_path, account="me", **{"cancel_grace_s": 0.2, "call_limit": 0, **settings})
         clock = Clock()
         platform = Platform(given, launcher=launcher, hints=Hints(enabled=hints), now=clock, tracer=tracer)
-        await platform.first_token(TOKEN)
+        await platform.ledger.accounts.begin("me", TOKEN, clock())
         await platform.start()
         house = House(platform, launcher, clock)
         opened.append(house)

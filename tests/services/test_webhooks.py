@@ -24,7 +24,8 @@ from mainspring.database.sqlite import SqliteDatabase
 from mainspring.records.catalog import Catalog
 from mainspring.records.deliveries import Deliveries, Delivery
 from mainspring.records.feed import Feed
-from mainspring.records.predictions import Note, Predictions
+from mainspring.records.predictions import Predictions
+from mainspring.records.progress import Note, Progress
 from mainspring.records.rendering import Renderer
 from mainspring.records.signing import Signing
 from mainspring.records.usage import UsageBook
@@ -41,12 +42,17 @@ class Desk:
     def __init__(self, root: Path, **more: Any) -> None:
         self.moment = datetime(2026, 5, 1, 12, tzinfo=UTC)
         self.database = SqliteDatabase(root / "ledger.db")
-        self.predictions = Predictions(self.database)
+        self.predictions, self.progress = Predictions(self.database), Progress(self.database)
         self.deliveries = Deliveries(self.database)
         vault, self.feed = Vault(root / "key"), Feed()
         self.signing = Signing(self.database, vault)
         self.renderer = Renderer(
-            vault, Catalog(self.database), self.feed, self.predictions, UsageBook(self.database)
+            vault,
+            Catalog(self.database),
+            self.feed,
+            self.predictions,
+            self.progress,
+            UsageBook(self.database),
         )
         self.hints = Hints()
         self.settings = {"egress": Egress.naming("localhost"), "timeout_s": 5.0} | more
@@ -270,7 +276,7 @@ async def test_connections_are_used_again_and_one_that_was_hung_up_on_is_replace
 
 async def test_events_come_in_order_and_completed_after_all_of_them(desk: Desk, receiver: Receiver) -> None:
     running = await desk.begin(receiver.url, '["start","output","logs","completed"]')
-    await desk.predictions.say([Note(running, [b'"a"'], ["x\n"])], 1, desk.now)
+    await desk.progress.say([Note(running, [b'"a"'], ["x\n"])], 1, desk.now)
     final = await desk.end(running)
     desk.webhooks.ended(final)
     for _ in range(3):
@@ -286,7 +292,7 @@ async def test_completed_waits_for_an_output_that_is_on_its_way(desk: Desk, rece
     gate = asyncio.Event()
     receiver.answers = [gate]
     running = await desk.begin(receiver.url)
-    await desk.predictions.say([Note(running, [b'"a"'], [])], 1, desk.now)
+    await desk.progress.say([Note(running, [b'"a"'], [])], 1, desk.now)
     await desk.webhooks.run_once()
     await receiver.until(1)
     desk.webhooks.ended(await desk.end(running))
@@ -305,7 +311,7 @@ async def test_output_is_told_at_most_twice_a_second_with_the_newest_state(
     tee = live.open(running.id)
     for beat in range(20):
         tee.say([], [f"{beat}\n"])
-        await desk.predictions.say([Note(running, [], [f"{beat}\n"])], beat, desk.now)
+        await desk.progress.say([Note(running, [], [f"{beat}\n"])], beat, desk.now)
         await desk.round()
         desk.pass_time(0.1)
     assert [r.said["logs"].count("\n") for r in receiver.received] == [1, 7, 13, 19]

@@ -80,7 +80,7 @@ def test_a_version_that_is_not_the_latest_is_named() -> None:
     assert ast.literal_eval(the_call(code["python"]).args[0]) == f"ada/hello:{'a' * 64}"
     words = shlex.split(code["curl"].replace("\\\n", " "))
     assert words[2] == "http://box:8585/v1/predictions"
-    assert json.loads(words[-1]) == {"version": "a" * 64, "input": {"n": 1}}
+    assert json.loads(words[-1]) == {"version": f"ada/hello:{'a' * 64}", "input": {"n": 1}}
 
 
 def test_text_in_pieces_is_streamed() -> None:

@@ -12,9 +12,8 @@ from starlette.responses import Response
 from mainspring.api.auditing import concerns
 from mainspring.api.calling import authenticate, operator
 from mainspring.api.context import Context, context
-from mainspring.api.models import refuse
 from mainspring.api.operation import Operation
-from mainspring.api.wire import Body, decode, read_body, reply
+from mainspring.api.wire import Body, decode, read_body, refuse, reply
 from mainspring.core.errors import Conflict, NotFound
 from mainspring.core.people import Scope, username_fault
 from mainspring.core.shapes import Moment, Name

@@ -201,8 +201,7 @@ class _OnePath:
             path: str = scope["path"]
             if path.startswith("/v1/http") and (found := _APPENDED.match(path)):
                 path = found[1]
-            if not self._is_page(scope):
-                path = self._bare.sub("/v1/", path, count=1)
+            path = self._bare.sub("/v1/", path, count=1)
             if path != "/" and path.endswith("/"):
                 path = path.rstrip("/")
             if path != scope["path"]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -14,9 +14,9 @@ from mainspring.api.calling import acting_for, authenticate, is_operator, requir
 from mainspring.api.context import Context, context
 from mainspring.api.operation import Operation
 from mainspring.api.references import visible
-from mainspring.api.wire import Body, query, reply
+from mainspring.api.wire import Body, query, refusal, reply
 from mainspring.core.durations import OFF, parse_duration, tell_duration
-from mainspring.core.errors import InvalidRequest, NotFound
+from mainspring.core.errors import NotFound
 from mainspring.core.ids import rfc3339
 from mainspring.core.people import Scope
 from mainspring.core.pricing import MICRO, tell_dollars
@@ -197,12 +197,11 @@ async def cache_changes(ctx: Context, model: Model, asked: CacheSettings) -> dic
     if not declared and asked.max_age is UNSET and after.cache_s is not None:
         changes["cache_s"] = None
     elif not declared and after.cache_s is not None:
-        _refuse(
-            "cache/max_age",
-            "needs deterministic or seed_input: only where the same input gives the same output, a stored one is right",
-        )
+        told = "only where the same input gives the same output, a stored one is right"
+        raise refusal({"cache/max_age": f"needs deterministic or seed_input: {told}"})
     if changes.get("seed_input") and not await _has_input(ctx, model, changes["seed_input"]):
-        _refuse("cache/seed_input", f"the latest version has no input {changes['seed_input'][:100]}")
+        told = f"the latest version has no input {changes['seed_input'][:100]}"
+        raise refusal({"cache/seed_input": told})
     return changes
 
 
@@ -218,16 +217,10 @@ def _age(field: str, text: str) -> int:
     try:
         seconds = parse_duration(text)
     except ValueError as error:
-        return _refuse(field, f"must be an age like 1h or 7d: {error}")
-    return seconds if 1 <= seconds <= _LONGEST_S else _refuse(field, "must be at least 1s")
-
-
-def _refuse(field: str, fault: str) -> NoReturn:
-    raise InvalidRequest(
-        f"The following errors occurred:\n- {field.replace('/', '.')}: {fault}",
-        title="Validation failed",
-        errors=[{"pointer": f"/{field}", "detail": fault}],
-    )
+        raise refusal({field: f"must be an age like 1h or 7d: {error}"}) from error
+    if not 1 <= seconds <= _LONGEST_S:
+        raise refusal({field: "must be at least 1s"})
+    return seconds
 
 
 operations = [

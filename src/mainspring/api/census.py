@@ -10,7 +10,7 @@ import msgspec
 from mainspring.api.context import Context
 from mainspring.core.queue import Queue
 from mainspring.records.instances import Instance
-from mainspring.records.predictions import Line
+from mainspring.records.lines import Line
 
 
 class Now(msgspec.Struct):

@@ -19,12 +19,11 @@ from mainspring.api.calling import acting_for, authenticate, require
 from mainspring.api.census import take_census
 from mainspring.api.context import Context, context
 from mainspring.api.creating import Order
-from mainspring.api.models import refuse
 from mainspring.api.operation import Operation
 from mainspring.api.references import version_of
 from mainspring.api.releases import DeploymentReply, ReleasesReply, render, render_release
 from mainspring.api.repeating import Note, once
-from mainspring.api.wire import PAGE, Body, cursor, decode, page, query, read_body, reply
+from mainspring.api.wire import PAGE, Body, cursor, decode, page, query, read_body, refuse, reply
 from mainspring.core.catalog import name_fault
 from mainspring.core.errors import Conflict, Forbidden, InvalidRequest, InvalidVersion, NotFound
 from mainspring.core.hardware import hardware_fault

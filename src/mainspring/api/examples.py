@@ -53,7 +53,7 @@ async def create(request: Request) -> Response:
     if not await ctx.discovery.examples.add(model.full_name, prediction.id, now, default=body.default):
         raise InvalidRequest("An example is a prediction of this model that succeeded and has its data")
     ctx.catalog.forget()
-    return reply(context(request).renderer.render(prediction, base_url(request)), 201)
+    return reply(ctx.renderer.render(prediction, base_url(request)), 201)
 
 
 async def delete(request: Request) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Literal
 
 import msgspec
@@ -10,14 +11,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from mainspring.api.calling import authenticate
-from mainspring.api.census import Now, take_census
-from mainspring.api.context import Context, context
+from mainspring.api.census import Census, Now, take_census
+from mainspring.api.context import context
 from mainspring.api.deployments import own_deployment
 from mainspring.api.models import own_model
 from mainspring.api.operation import Operation
 from mainspring.api.wire import query, reply
 from mainspring.core.people import Scope
-from mainspring.records.metrics import Figures, Metrics, Span
+from mainspring.records.metrics import Figures, Span
 
 Range = Literal["2h", "24h"]
 _BUCKETS: dict[Range, tuple[int, int]] = {"2h": (120, 60), "24h": (1800, 48)}
@@ -60,31 +61,28 @@ class MetricsReply(msgspec.Struct):
 
 async def of_model(request: Request) -> Response:
     """GET /models/{owner}/{name}/metrics?range: for the model's owner, over everybody's predictions."""
-    caller, ctx = await authenticate(request), context(request)
-    model = await own_model(request, caller)
-    asked, span = _asked(request, ctx)
-    metrics, name = Metrics(ctx.database), model.full_name
-    (total,) = await metrics.of_model(name, span.whole())
-    buckets = await metrics.of_model(name, span)
-    now = (await take_census(ctx)).of_model(name)
-    return reply(_render(asked, span, now, total, buckets))
+    name = (await own_model(request, await authenticate(request))).full_name
+    return await _told(request, name, context(request).metrics.of_model, Census.of_model)
 
 
 async def of_deployment(request: Request) -> Response:
     """GET /deployments/{owner}/{name}/metrics?range."""
-    caller, ctx = await authenticate(request), context(request)
-    deployment = await own_deployment(request, caller)
-    asked, span = _asked(request, ctx)
-    metrics, name = Metrics(ctx.database), deployment.full_name
-    (total,) = await metrics.of_deployment(name, span.whole())
-    buckets = await metrics.of_deployment(name, span)
-    now = (await take_census(ctx)).of_deployment(name)
-    return reply(_render(asked, span, now, total, buckets))
+    name = (await own_deployment(request, await authenticate(request))).full_name
+    return await _told(request, name, context(request).metrics.of_deployment, Census.of_deployment)
 
 
-def _asked(request: Request, ctx: Context) -> tuple[MetricsQuery, Span]:
-    asked = query(request, MetricsQuery)
-    return asked, Span.until(ctx.now(), *_BUCKETS[asked.range])
+async def _told(
+    request: Request,
+    name: str,
+    read: Callable[[str, Span], Awaitable[list[Figures]]],
+    count: Callable[[Census, str], Now],
+) -> Response:
+    """The figures of a model or a deployment. read: what has ended; count: what is there right now."""
+    ctx, asked = context(request), query(request, MetricsQuery)
+    span = Span.until(ctx.now(), *_BUCKETS[asked.range])
+    (total,) = await read(name, span.whole())
+    buckets = await read(name, span)
+    return reply(_render(asked, span, count(await take_census(ctx), name), total, buckets))
 
 
 def _render(

@@ -16,7 +16,8 @@ from mainspring.api.context import Context, context
 from mainspring.api.resources import ResourcesReply, render_resources
 from mainspring.api.wire import base_url
 from mainspring.core.durations import tell_retention
-from mainspring.core.pricing import MICRO, amount, nano_dollars, tell_dollars
+from mainspring.core.hardware import prices
+from mainspring.core.pricing import MICRO, amount, tell_dollars
 from mainspring.core.shapes import Link, Moment, VersionId, Visibility
 from mainspring.records.catalog import Model, Version
 from mainspring.records.rendering import PredictionReply, Ran
@@ -138,12 +139,10 @@ async def _example(request: Request, model: Model) -> PredictionReply | None:
 
 async def estimate_of(ctx: Context, model: Model) -> EstimateReply | None:
     """What a run of the model takes and costs; None before it ran."""
-    lately, hardware = await ctx.usage.estimate(model.full_name), ctx.settings.hardware.get(model.hardware)
+    lately = await ctx.usage.estimate(model.full_name)
     if not lately.samples:
         return None
-    price, list_price = (
-        (nano_dollars(hardware.price_per_second), nano_dollars(hardware.list_price)) if hardware else (0, 0)
-    )
+    price, list_price = prices(ctx.settings.hardware.get(model.hardware))
     return EstimateReply(
         p50_s=lately.p50_us / MICRO,
         p95_s=lately.p95_us / MICRO,

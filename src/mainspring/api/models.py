@@ -21,9 +21,9 @@ from mainspring.api.operation import Operation
 from mainspring.api.repeating import Note, once
 from mainspring.api.resources import Resources, resource_changes
 from mainspring.api.retention import retention_asked
-from mainspring.api.wire import PAGE, Body, cursor, decode, page, query, read_body, reply
+from mainspring.api.wire import PAGE, Body, cursor, decode, page, query, read_body, refuse, reply
 from mainspring.core.catalog import name_fault
-from mainspring.core.errors import Forbidden, InvalidRequest, NotFound
+from mainspring.core.errors import Forbidden, NotFound
 from mainspring.core.hardware import hardware_fault
 from mainspring.core.ids import rfc3339
 from mainspring.core.people import Scope
@@ -248,19 +248,6 @@ def _url_faults(given: Mapping[str, Any]) -> dict[str, str | None]:
     """Links end up on pages: nothing but http(s) may."""
     links = {k: v for k, v in given.items() if k.endswith("_url") and v is not None}
     return {k: None if _URL.fullmatch(v) else "Enter a valid URL." for k, v in links.items()}
-
-
-def refuse(faults: Mapping[str, str | None]) -> None:
-    """Raise Replicate's 400 for the faults that there are, by field."""
-    found = {field: fault for field, fault in faults.items() if fault is not None}
-    if not found:
-        return
-    lines = "".join(f"\n- {field.replace('/', '.')}: {fault}" for field, fault in found.items())
-    raise InvalidRequest(
-        f"The following errors occurred:{lines}",
-        title="Validation failed",
-        errors=[{"pointer": f"/{field}", "detail": fault} for field, fault in found.items()],
-    )
 
 
 operations = [

@@ -13,9 +13,8 @@ from mainspring.api.accounts import PersonReply, PersonUpdateBody, Username, cha
 from mainspring.api.auditing import concerns
 from mainspring.api.calling import authenticate, is_operator, operator, require
 from mainspring.api.context import Context, context
-from mainspring.api.models import refuse
 from mainspring.api.operation import Operation
-from mainspring.api.wire import Body, decode, read_body, reply
+from mainspring.api.wire import Body, decode, read_body, refuse, reply
 from mainspring.core.errors import Conflict, NotFound
 from mainspring.core.people import Role, Scope, username_fault
 from mainspring.core.shapes import Moment, Name

@@ -52,6 +52,7 @@ class PredictionListQuery(OwnedPageQuery):
         None
     )
     deployment: Annotated[str | None, Meta(description="Ours: `owner/name`.", examples=["acme/live"])] = None
+    token: Annotated[str | None, Meta(description="Ours: the id of the token that made it.")] = None
     brief: Annotated[bool, Meta(description="Ours: without input, output and logs, for long lists.")] = False
     limit: Annotated[int, Meta(ge=1, le=PAGE, description="Ours: most results in one page.")] = PAGE
 
@@ -101,8 +102,7 @@ async def stop(request: Request, prediction: Prediction) -> Prediction:
     live = ctx.feed.get(prediction.id)
     ended = await ctx.predictions.end_waiting(prediction.id, Status.CANCELED, now)
     if ended is not None:
-        ctx.feed.left(ended)
-        ctx.feed.close(ended)
+        ctx.feed.close_waiting(ended)
     elif not prediction.status.terminal:
         await ctx.predictions.ask_cancel(prediction.id, now)
         ctx.hints.hint("instances")
@@ -130,6 +130,7 @@ async def list_kind(request: Request, kind: str) -> Response:
         status=Status(asked.status) if asked.status else None,
         model=asked.model,
         deployment=asked.deployment,
+        token=asked.token,
         brief=asked.brief,
     )
     found = await ctx.predictions.list(whose.username, cursor(request), asked.limit, wanted)

@@ -15,12 +15,12 @@ from mainspring.api.cache import CacheSettings, cache_changes
 from mainspring.api.calling import authenticate, require, require_scope
 from mainspring.api.context import context
 from mainspring.api.lines import Say, told
-from mainspring.api.models import Scaling, refuse, scaling_changes
+from mainspring.api.models import Scaling, scaling_changes
 from mainspring.api.operation import Operation
 from mainspring.api.rehearsing import Rehearsal
 from mainspring.api.resources import Resources, resource_changes
 from mainspring.api.showing import show_pushed
-from mainspring.api.wire import Body, base_url, convert
+from mainspring.api.wire import Body, base_url, convert, refuse
 from mainspring.core.catalog import name_fault
 from mainspring.core.errors import InvalidField, InvalidInput, TooLarge
 from mainspring.core.people import Scope

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from mainspring.api.wire import refusal
 from mainspring.core.durations import parse_retention
-from mainspring.core.errors import InvalidRequest
 
 
 def retention_asked(text: str | None) -> int | None:
@@ -11,9 +11,4 @@ def retention_asked(text: str | None) -> int | None:
     try:
         return parse_retention(text)
     except ValueError as error:
-        told = f"must be a duration like 24h or 90d, or off: {error}"
-        raise InvalidRequest(
-            f"The following errors occurred:\n- retention: {told}",
-            title="Validation failed",
-            errors=[{"pointer": "/retention", "detail": told}],
-        ) from error
+        raise refusal({"retention": f"must be a duration like 24h or 90d, or off: {error}"}) from error

@@ -19,8 +19,8 @@ from mainspring.core.ids import rfc3339
 from mainspring.core.people import Scope
 from mainspring.core.prediction import Prediction
 from mainspring.records.rendering import PredictionReply
-from mainspring.records.retention import Due, Retention
-from mainspring.records.sharing import Share, Shares
+from mainspring.records.retention import Due
+from mainspring.records.sharing import Share
 from mainspring.records.timeline import Timeline
 from mainspring.services.eraser import erase
 
@@ -54,7 +54,7 @@ class SharedReply(msgspec.Struct):
 async def share(request: Request) -> Response:
     """POST /predictions/{id}/share: its link, made when there is none."""
     prediction, ctx = await _own(request), context(request)
-    made = await Shares(ctx.database).add(prediction.id, rfc3339(ctx.now()))
+    made = await ctx.shares.add(prediction.id, rfc3339(ctx.now()))
     if made is None:
         raise Conflict("Only a prediction that has ended and has its data can be shared")
     return reply(_render(request, made), 201)
@@ -63,13 +63,13 @@ async def share(request: Request) -> Response:
 async def get_share(request: Request) -> Response:
     """GET /predictions/{id}/share."""
     prediction = await _own(request)
-    return reply(_render(request, await Shares(context(request).database).of(prediction.id)))
+    return reply(_render(request, await context(request).shares.of(prediction.id)))
 
 
 async def end_share(request: Request) -> Response:
     """DELETE /predictions/{id}/share: its link leads nowhere from now on."""
     prediction = await _own(request)
-    if not await Shares(context(request).database).remove(prediction.id):
+    if not await context(request).shares.remove(prediction.id):
         raise NotFound
     return Response(status_code=204)
 
@@ -77,7 +77,7 @@ async def end_share(request: Request) -> Response:
 async def get_shared(request: Request) -> Response:
     """GET /shared/{capability}: for anybody."""
     ctx = context(request)
-    found = await Shares(ctx.database).find(request.path_params["capability"])
+    found = await ctx.shares.find(request.path_params["capability"])
     prediction = await ctx.predictions.get(found.prediction) if found else None
     if prediction is None:
         raise NotFound
@@ -108,10 +108,9 @@ async def delete_data(request: Request) -> Response:
         raise Conflict("The prediction has not ended; cancel it first")
     if await ctx.discovery.examples.shows(prediction.id):
         raise Conflict("The prediction is shown as an example of a model; take it back there first")
-    await Shares(ctx.database).remove(prediction.id)
-    await erase(
-        [Due(prediction.id, prediction.output, prediction.input)], ctx.objects, Retention(ctx.database)
-    )
+    await ctx.shares.remove(prediction.id)
+    due = Due(prediction.id, prediction.output, prediction.input)
+    await erase([due], ctx.objects, ctx.retention)
     return reply(await present(request, await ctx.predictions.get(prediction.id) or prediction))
 
 

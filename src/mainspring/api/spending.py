@@ -27,11 +27,12 @@ from mainspring.core.errors import (
     NotFound,
     SpendLimitReached,
 )
+from mainspring.core.hardware import prices
 from mainspring.core.ids import rfc3339
 from mainspring.core.people import Scope
 from mainspring.core.periods import PERIODS, resets
 from mainspring.core.prediction import Prediction
-from mainspring.core.pricing import amount, micro_dollars, nano_dollars, tell_dollars
+from mainspring.core.pricing import amount, micro_dollars, tell_dollars
 from mainspring.core.shapes import Moment, OfAccount
 from mainspring.database import Statement
 from mainspring.records.accounts import Caller
@@ -103,10 +104,7 @@ class LimitRemoval(msgspec.Struct):
 
 def with_prices(ctx: Context, prediction: Prediction) -> Prediction:
     """With the prices of its hardware."""
-    hardware = ctx.settings.hardware.get(prediction.hardware or "")
-    if hardware is None:
-        return prediction
-    price, list_price = nano_dollars(hardware.price_per_second), nano_dollars(hardware.list_price)
+    price, list_price = prices(ctx.settings.hardware.get(prediction.hardware or ""))
     return replace(prediction, price=price, list_price=list_price)
 
 

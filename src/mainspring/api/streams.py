@@ -160,7 +160,7 @@ class _Reader:
             if prediction.status.terminal:
                 yield self._pieces(prediction), prediction
                 return
-            said = await self._ctx.predictions.said(prediction.id, prediction.attempt)
+            said = await self._ctx.progress.said(prediction.id, prediction.attempt)
             chunks = [c for text, _ in said for c in _elements(text)] if self._kind.iterator else []
             if len(chunks) != seen or quiet_s >= _KEEP_ALIVE_S:
                 quiet_s, seen = 0.0, len(chunks)

@@ -41,6 +41,22 @@ def problem(error: ApiError) -> Response:
     return Response(body, error.status, error.headers(), "application/problem+json")
 
 
+def refuse(faults: Mapping[str, str | None]) -> None:
+    """Raise Replicate's 400 for the faults that there are, by field."""
+    if found := {field: fault for field, fault in faults.items() if fault is not None}:
+        raise refusal(found)
+
+
+def refusal(faults: Mapping[str, str]) -> InvalidRequest:
+    """Replicate's 400 for what is wrong with a body, by field (`scaling/min_instances`)."""
+    lines = "".join(f"\n- {field.replace('/', '.')}: {fault}" for field, fault in faults.items())
+    return InvalidRequest(
+        f"The following errors occurred:{lines}",
+        title="Validation failed",
+        errors=[{"pointer": f"/{field}", "detail": fault} for field, fault in faults.items()],
+    )
+
+
 async def read_body(request: Request, limit: int) -> bytes:
     """The whole body. Raises TooLarge past limit bytes, before the rest is read."""
     declared = request.headers.get("content-length", "0")

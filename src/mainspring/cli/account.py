@@ -6,8 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from mainspring.cli.model import asked_retention
-from mainspring.cli.terminal import printable, quoted, result, result_json, stdout_console, tell
+from mainspring.cli import people
+from mainspring.cli.calls import call, quoted
+from mainspring.cli.model_options import asked_retention
+from mainspring.cli.terminal import AsJson, printable, result, show_list, tell
 
 app = typer.Typer(
     no_args_is_help=True, help="Show and change your account; make and disable those of others."
@@ -30,7 +32,7 @@ def show_account(
 
     mainspring account show
     """
-    found = _call("GET", f"s/{quoted(username)}" if username else "")
+    found = call("GET", f"/v1/accounts/{quoted(username)}" if username else "/v1/account")
     result(printable(found["username"]))
     shown = ("type", "name", "created_at", "disabled_at") if username else ("type", "name", "retention")
     for name in shown:
@@ -66,31 +68,20 @@ def set_account(
         changes["retention"] = asked_retention(retention)
     if not changes:
         raise typer.BadParameter("say what to change: --retention or --name")
-    found = _call("PATCH", "", json=changes)
+    found = call("PATCH", "/v1/account", json=changes)
     tell(f"{found['username']}: {found['name']}, retention is now {found['retention'] or 'default'}")
 
 
 @app.command("list")
-def list_accounts(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
+def list_accounts(as_json: AsJson = False) -> None:
     """List everybody's accounts. For the operator; organizations are in `mainspring org list`.
 
     [bold]Examples[/bold]
 
     mainspring account list
     """
-    found = _call("GET", "s")["results"]
-    if as_json:
-        result_json(found)
-        return
-    from rich.table import Table
-
-    table = Table("username", "name", "created", "state", box=None)
-    for one in found:
-        state = "disabled" if one["disabled_at"] else "active"
-        table.add_row(printable(one["username"]), printable(one["name"]), one["created_at"][:10], state)
-    stdout_console().print(table)
+    found = call("GET", "/v1/accounts")["results"]
+    show_list(found, ("username", "name", "created", "state"), _cells, as_json=as_json)
 
 
 @app.command("create")
@@ -110,10 +101,10 @@ def create_account(
 
     mainspring account create ada --name "Ada Lovelace"
     """
-    _call("POST", "s", json={"username": username} | ({"name": name} if name else {}))
+    call("POST", "/v1/accounts", json={"username": username} | ({"name": name} if name else {}))
     tell(f"The account {username} is there. Give its owner this token; it is not shown again:")
     asked = {"name": "first"} | ({"expires_in": expires} if expires else {})
-    made = _ask("POST", "/v1/tokens", params={"account": username}, json=asked)
+    made = call("POST", "/v1/tokens", params={"account": username}, json=asked)
     result(made["token"])
 
 
@@ -127,8 +118,7 @@ def rename_account(
 
     mainspring account rename ada "Ada King"
     """
-    _call("PATCH", f"s/{quoted(username)}", json={"name": name})
-    tell(f"{username} is called {name}.")
+    people.rename("accounts", username, name)
 
 
 @app.command("disable")
@@ -141,8 +131,7 @@ def disable_account(username: Username) -> None:
 
     mainspring account disable ada
     """
-    _call("PATCH", f"s/{quoted(username)}", json={"disabled": True})
-    tell(f"{username} is disabled. To undo it: mainspring account enable {username}")
+    people.disable("accounts", username)
 
 
 @app.command("enable")
@@ -153,16 +142,8 @@ def enable_account(username: Username) -> None:
 
     mainspring account enable ada
     """
-    _call("PATCH", f"s/{quoted(username)}", json={"disabled": False})
-    tell(f"{username} is enabled.")
+    people.enable("accounts", username)
 
 
-def _call(method: str, path: str, **options: Any) -> dict[str, Any]:
-    found: dict[str, Any] = _ask(method, f"/v1/account{path}", **options)
-    return found
-
-
-def _ask(method: str, path: str, **options: Any) -> Any:
-    from mainspring.cli.client import ask
-
-    return ask(lambda client: client.call(method, path, **options))
+def _cells(one: dict[str, Any]) -> tuple[str, ...]:
+    return one["username"], one["name"], one["created_at"][:10], people.state(one)

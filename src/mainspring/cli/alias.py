@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 import typer
 
-from mainspring.cli.terminal import printable, result, stdout_console, tell
+from mainspring.cli.calls import call, quoted
+from mainspring.cli.terminal import AsJson, show_list, tell
 
 app = typer.Typer(no_args_is_help=True, help="Ids that stand for versions: list, set, remove.")
 
 
 @app.command("list")
-def list_aliases(
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
-) -> None:
+def list_aliases(as_json: AsJson = False) -> None:
     """List the ids that stand for versions; those of the catalogue and your own.
 
     [bold]Examples[/bold]
 
     mainspring alias list
     """
-    from rich.table import Table
-
-    found = _call("GET", "/v1/aliases")["results"]
-    if as_json:
-        return result(json.dumps(found, indent=2))
-    table = Table("id", "stands for", "from", box=None)
-    for alias in found:
-        meant = f"{alias['model']}:{alias['version'][:12]}" if alias["version"] else alias["model"]
-        table.add_row(*map(printable, (alias["id"], meant, "catalogue" if alias["listed"] else "operator")))
-    return stdout_console().print(table)
+    found = call("GET", "/v1/aliases")["results"]
+    show_list(found, ("id", "stands for", "from"), _cells, as_json=as_json)
 
 
 @app.command("set")
@@ -52,7 +42,7 @@ def set_alias(
 
     mainspring alias set cdd97b257f93cb89dede1c7584df59efd8f09f98c99a9f02e1a23c6cf6ba7ab3 openai/whisper
     """
-    made = _call("PUT", _path(alias), json={"version": version})
+    made = call("PUT", f"/v1/aliases/{quoted(alias)}", json={"version": version})
     tell(f"{made['id']} is now {made['model']}" + (f":{made['version']}" if made["version"] else ""))
 
 
@@ -66,17 +56,10 @@ def remove_alias(
 
     mainspring alias remove cdd97b257f93cb89dede1c7584df59efd8f09f98c99a9f02e1a23c6cf6ba7ab3
     """
-    _call("DELETE", _path(alias))
+    call("DELETE", f"/v1/aliases/{quoted(alias)}")
     tell(f"{alias} stands for nothing any more.")
 
 
-def _path(alias: str) -> str:
-    from urllib.parse import quote
-
-    return f"/v1/aliases/{quote(alias, safe='')}"
-
-
-def _call(method: str, path: str, **options: Any) -> Any:
-    from mainspring.cli.client import ask
-
-    return ask(lambda client: client.call(method, path, **options))
+def _cells(alias: dict[str, Any]) -> tuple[str, ...]:
+    meant = f"{alias['model']}:{alias['version'][:12]}" if alias["version"] else alias["model"]
+    return alias["id"], meant, "catalogue" if alias["listed"] else "operator"

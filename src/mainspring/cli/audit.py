@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from mainspring.cli.terminal import printable, result_json, stdout_console, tell
+from mainspring.cli.calls import pages
+from mainspring.cli.terminal import AsJson, show_list
 
 
 def audit(
@@ -34,7 +35,7 @@ def audit(
         bool, typer.Option("--everybody", help="What everybody did; for the operator.")
     ] = False,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Most entries.")] = 50,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List what tokens changed or tried to: who, what, when, from where, and what became of it.
 
@@ -53,37 +54,26 @@ def audit(
     found = _entries(
         {k: v for k, v in asked.items() if v is not None} | {"limit": str(min(limit, 100))}, limit
     )
-    if as_json:
-        return result_json(found)
-    if not found:
-        return tell("There is nothing in the audit log.")
-    return _print(found)
+    columns = ("when", "account", "token", "operation", "object", "from", "status")
+    show_list(found, columns, _cells, as_json=as_json, empty="There is nothing in the audit log.")
 
 
-def _print(found: list[Any]) -> None:
-    from rich.table import Table
-
-    table = Table("when", "account", "token", "operation", "object", "from", "status", box=None)
-    for one in found:
-        cells = (
-            one["at"][:19].replace("T", " "),
-            one["account"],
-            one["token_name"] or one["token"] or "-",
-            one["operation"],
-            one["object"],
-            f"{one['address'] or '-'} ({one['source']})",
-            str(one["status"] or "unknown"),
-        )
-        table.add_row(*map(printable, cells))
-    stdout_console().print(table)
+def _cells(one: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        one["at"][:19].replace("T", " "),
+        one["account"],
+        one["token_name"] or one["token"] or "-",
+        one["operation"],
+        one["object"],
+        f"{one['address'] or '-'} ({one['source']})",
+        str(one["status"] or "unknown"),
+    )
 
 
 def _entries(params: dict[str, str], limit: int) -> list[Any]:
     from urllib.parse import urlencode
 
-    from mainspring.cli.client import ask
-
-    return ask(lambda client: client.pages(f"/v1/audit?{urlencode(params)}", limit))[:limit]
+    return pages(f"/v1/audit?{urlencode(params)}", limit)[:limit]
 
 
 def _since(text: str | None) -> str | None:

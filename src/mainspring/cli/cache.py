@@ -6,7 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from mainspring.cli.terminal import CliError, printable, result, stdout_console, tell
+from mainspring.cli.calls import call
+from mainspring.cli.reference import parse_model
+from mainspring.cli.terminal import AsJson, result_json, show_list, tell
 
 app = typer.Typer(
     no_args_is_help=True, help="Show what is answered from stored results, and what that saved; forget them."
@@ -18,9 +20,7 @@ Model = Annotated[
 
 
 @app.command("show")
-def show_cache(
-    model: Model = None, as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False
-) -> None:
+def show_cache(model: Model = None, as_json: AsJson = False) -> None:
     """Show how often stored results and runs under way answered, what that saved, and what is stored.
 
     A model takes part once its owner says when its output depends on its input alone:
@@ -32,25 +32,18 @@ def show_cache(
 
     mainspring cache show acme/hello --json | jq '.results[0].saved'
     """
-    found = _call("GET", _named(model))
+    found = call("GET", "/v1/cache", params=_named(model))
     if as_json:
-        import json
-
-        result(json.dumps(found, indent=2))
-        return
+        return result_json(found)
     if not found["results"]:
         tell(f"Nothing of {model} is stored." if model else "Nothing is stored.")
-        tell("To use it: mainspring model set OWNER/NAME --deterministic --cache 24h")
-        return
+        return tell("To use it: mainspring model set OWNER/NAME --deterministic --cache 24h")
     from rich.filesize import decimal
-    from rich.table import Table
 
-    table = Table("model", "for", "hits", "joined", "seconds saved", "saved", "results", "size", box=None)
-    for one in found["results"]:
-        table.add_row(*map(printable, _cells(one)))
-    stdout_console().print(table)
+    columns = ("model", "for", "hits", "joined", "seconds saved", "saved", "results", "size")
+    show_list(found["results"], columns, _cells)
     used = sum(one["bytes"] or 0 for one in found["results"])
-    tell(
+    return tell(
         f"{decimal(used)} of at most {decimal(found['limit'])}; nothing older than {found['max_age']} answers."
     )
 
@@ -72,7 +65,7 @@ def purge_cache(
     mainspring cache purge --older-than 1h
     """
     asked = _named(model) | ({"older_than": older_than} if older_than is not None else {})
-    purged = _call("DELETE", asked)["purged"]
+    purged = call("DELETE", "/v1/cache", params=asked)["purged"]
     tell(f"{purged} stored {'result is' if purged == 1 else 'results are'} forgotten.")
 
 
@@ -93,17 +86,4 @@ def _cells(one: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _named(model: str | None) -> dict[str, str]:
-    from mainspring.cli.run import parse_reference
-
-    if model is None:
-        return {}
-    reference = parse_reference(model)
-    if reference.version:
-        raise CliError(f"{model!r} names a version.", f"Say {reference}.")
-    return {"model": str(reference)}
-
-
-def _call(method: str, asked: dict[str, str]) -> Any:
-    from mainspring.cli.client import ask
-
-    return ask(lambda client: client.call(method, "/v1/cache", params=asked))
+    return {} if model is None else {"model": str(parse_model(model))}

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mainspring.cli.terminal import CliError, printable, result, stderr_console, stdout_console, tell
+from mainspring.cli.calls import call, quoted
+from mainspring.cli.reference import parse_model
+from mainspring.cli.terminal import AsJson, CliError, printable, result, show_list, stderr_console, tell
 
 if TYPE_CHECKING:
     from rich.progress import Progress
-    from rich.table import Table
 
     from mainspring.cli.client import Client
 
 app = typer.Typer(no_args_is_help=True, help="Models that come with the platform: list, install, remove.")
-AsJson = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
 Weights = Annotated[
     str | None,
     typer.Option(
@@ -35,6 +35,8 @@ Example = Annotated[
     ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+_SIZES, _LICENCES = ("download", "disk"), ("code", "weights")
+_COLUMNS = ("model", "hardware", *_SIZES, *_LICENCES, "weights from", "installed", "what it does")
 _HEAVY = 50_000_000
 
 
@@ -46,12 +48,7 @@ def list_catalog(as_json: AsJson = False) -> None:
 
     mainspring catalog list
     """
-    from mainspring.cli.client import ask
-
-    entries = ask(_entries)
-    if as_json:
-        return result(json.dumps(entries, indent=2, ensure_ascii=False))
-    return stdout_console().print(_table(entries))
+    show_list(_entries(), _COLUMNS, _cells, as_json=as_json)
 
 
 @app.command("add")
@@ -98,7 +95,7 @@ def add(
             "--called and --own describe weights.",
             "Name their place: --weights DIR, or --weights s3://bucket/prefix",
         )
-    chosen = _chosen(ask(_entries), names)
+    chosen = _chosen(_entries(), names)
     _confirm(chosen, yes, given=weights)
     body: dict[str, Any] = {"example": example}
     if weights:
@@ -120,22 +117,16 @@ def remove(
 
     mainspring catalog remove openai/whisper
     """
-    from mainspring.cli.client import ask
-
     paths = [_path(name) for name in names]
     if not yes and not _agreed(f"Remove {', '.join(names)}?"):
         raise CliError("Nothing was removed.")
     for name, path in zip(names, paths, strict=True):
-        ask(partial(_remove, path=path))
+        call("DELETE", path)
         tell(f"Removed {name}.")
 
 
-async def _remove(client: Client, path: str) -> None:
-    await client.call("DELETE", path)
-
-
-async def _entries(client: Client) -> list[dict[str, Any]]:
-    return list((await client.get("/v1/catalog"))["results"])
+def _entries() -> list[dict[str, Any]]:
+    return list(call("GET", "/v1/catalog")["results"])
 
 
 def _chosen(entries: Sequence[dict[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:
@@ -230,27 +221,10 @@ class _Screen:
             self.line(f"{file}: {_size(total)}")
 
 
-def _table(entries: Sequence[dict[str, Any]]) -> Table:
-    from rich.table import Table
-
-    table = Table(
-        "model",
-        "hardware",
-        "download",
-        "disk",
-        "code",
-        "weights",
-        "weights from",
-        "installed",
-        "what it does",
-        box=None,
-    )
-    for entry in entries:
-        sizes = (_size(entry["download"]), _size(entry["disk"]))
-        licences = (entry["license"], entry["weights_license"])
-        row = (_name(entry), entry["hardware"], *sizes, *licences, entry["weights"], _state(entry))
-        table.add_row(*map(printable, (*row, entry["description"])))
-    return table
+def _cells(entry: dict[str, Any]) -> tuple[str, ...]:
+    sizes = (_size(entry["download"]), _size(entry["disk"]))
+    licences = (entry["license"], entry["weights_license"], entry["weights"])
+    return _name(entry), entry["hardware"], *sizes, *licences, _state(entry), entry["description"]
 
 
 def _terms(entry: dict[str, Any], given: str | None) -> str:
@@ -281,12 +255,8 @@ def _name(entry: dict[str, Any]) -> str:
 
 
 def _path(name: str) -> str:
-    from mainspring.cli.run import parse_reference
-
-    reference = parse_reference(name)
-    if reference.version:
-        raise CliError(f"{name!r} names a version.", f"Say {reference}.")
-    return f"/v1/catalog/{reference.owner}/{reference.name}"
+    model = parse_model(name)
+    return f"/v1/catalog/{quoted(model.owner)}/{quoted(model.name)}"
 
 
 def _absolute(directory: str | None) -> str | None:

@@ -11,12 +11,15 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from mainspring.cli.gpus import gpu_findings
 from mainspring.cli.state import find_target
 from mainspring.cli.terminal import CliError
 from mainspring.settings import Settings
+
+if TYPE_CHECKING:
+    from mainspring.launchers.machine import Reading
 
 _GIB = 1 << 30
 _PYTHON_FIX = "apt-get install python3.12 python3.12-venv, or: uv python install 3.12"
@@ -79,12 +82,12 @@ def _uv() -> Finding:
 
 
 def _processor() -> Finding:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return Finding("ok", "Processor", f"{cores} cores, {platform.machine()}")
+    return Finding("ok", "Processor", f"{_machine().cpus:.0f} cores, {platform.machine()}")
 
 
 def _memory(settings: Settings) -> Finding:
-    free, total = _read_memory()
+    now = _machine()
+    free, total = now.memory_available, now.memory
     found = f"{free / _GIB:.1f} of {total / _GIB:.1f} GiB free"
     if free < settings.instance_memory:
         need = f"{settings.instance_memory / _GIB:.1f} GiB"
@@ -94,14 +97,12 @@ def _memory(settings: Settings) -> Finding:
     return Finding("ok", "Memory", found)
 
 
-def _read_memory() -> tuple[int, int]:
-    try:
-        lines = (line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
-        values = {name: int(value.split()[0]) * 1024 for name, value in lines}
-        return values["MemAvailable"], values["MemTotal"]
-    except (OSError, KeyError, ValueError):
-        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        return total, total
+def _machine() -> Reading:
+    """Without its GPUs, which have findings of their own."""
+    from mainspring.launchers.gpus import Simulated
+    from mainspring.launchers.machine import Machine
+
+    return Machine(Simulated(())).read()
 
 
 def _isolation() -> Finding:

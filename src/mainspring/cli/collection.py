@@ -7,37 +7,29 @@ from typing import Annotated, Any
 
 import typer
 
-from mainspring.cli.terminal import CliError, printable, result, stdout_console, tell
+from mainspring.cli.calls import call, pages, quoted
+from mainspring.cli.terminal import AsJson, CliError, show_list, tell
 
 app = typer.Typer(no_args_is_help=True, help="List, make and delete collections of models.")
 Slug = Annotated[str, typer.Argument(metavar="SLUG", help="Its name in addresses: lower case with dashes.")]
 
 
 @app.command("list")
-def list_collections(
-    as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False,
-) -> None:
+def list_collections(as_json: AsJson = False) -> None:
     """List the collections of this platform.
 
     [bold]Examples[/bold]
 
     mainspring collection list
     """
-    from mainspring.cli.client import ask
-
-    found = ask(lambda client: client.pages("/v1/collections"))
-    if as_json:
-        import json
-
-        return result(json.dumps(found, indent=2, ensure_ascii=False))
-    if not found:
-        return tell("There are no collections yet. Make one: mainspring collection put SLUG owner/name")
-    from rich.table import Table
-
-    table = Table("slug", "name", "description", box=None)
-    for one in found:
-        table.add_row(*(printable(one[key]) for key in ("slug", "name", "description")))
-    return stdout_console().print(table)
+    columns = ("slug", "name", "description")
+    show_list(
+        pages("/v1/collections"),
+        columns,
+        lambda one: [one[column] for column in columns],
+        as_json=as_json,
+        empty="There are no collections yet. Make one: mainspring collection put SLUG owner/name",
+    )
 
 
 @app.command("put")
@@ -68,7 +60,7 @@ def put_collection(
             body["full_description"] = full_description.read_text()
         except (OSError, UnicodeDecodeError) as error:
             raise CliError(f"{full_description}: {error}") from None
-    count = len(_call("PUT", slug, json=body)["models"])
+    count = len(call("PUT", f"/v1/collections/{quoted(slug)}", json=body)["models"])
     tell(f"{slug} has {count} {'model' if count == 1 else 'models'} that you can see now.")
 
 
@@ -80,13 +72,5 @@ def delete_collection(slug: Slug) -> None:
 
     mainspring collection delete text-to-speech
     """
-    _call("DELETE", slug)
+    call("DELETE", f"/v1/collections/{quoted(slug)}")
     tell(f"{slug} is deleted.")
-
-
-def _call(method: str, slug: str, **options: Any) -> Any:
-    from urllib.parse import quote
-
-    from mainspring.cli.client import ask
-
-    return ask(lambda client: client.call(method, f"/v1/collections/{quote(slug, safe='')}", **options))

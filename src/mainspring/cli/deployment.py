@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 import typer
 
-from mainspring.cli.terminal import CliError, printable, result, stdout_console, tell
+from mainspring.cli.calls import call, pages, quoted
+from mainspring.cli.reference import parse_reference
+from mainspring.cli.terminal import AsJson, CliError, printable, result, result_json, show_list, tell
 
 app = typer.Typer(no_args_is_help=True, help="List, create, show, update and delete deployments.")
 DeploymentName = Annotated[str, typer.Argument(metavar="OWNER/NAME", help="The deployment.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
 HardwareOption = Annotated[
     str | None, typer.Option(metavar="SKU", help="What it runs on, like cpu or gpu-t4.")
 ]
@@ -27,19 +27,13 @@ def list_deployments(as_json: AsJson = False) -> None:
 
     mainspring deployment list
     """
-    from mainspring.cli.client import ask
-
-    found = ask(lambda client: client.pages("/v1/deployments"))
-    if as_json:
-        return result(json.dumps(found, indent=2, ensure_ascii=False))
-    if not found:
-        return tell("There are no deployments yet. Make one: mainspring deployment create NAME owner/model")
-    from rich.table import Table
-
-    table = Table("deployment", "model", "version", "hardware", "instances", "release", "state", box=None)
-    for each in found:
-        table.add_row(*map(printable, _row(each)))
-    return stdout_console().print(table)
+    show_list(
+        pages("/v1/deployments"),
+        ("deployment", "model", "version", "hardware", "instances", "release", "state"),
+        _cells,
+        as_json=as_json,
+        empty="There are no deployments yet. Make one: mainspring deployment create NAME owner/model",
+    )
 
 
 @app.command("create")
@@ -63,7 +57,6 @@ def create_deployment(
     mainspring deployment create prod acme/llama --hardware gpu-l40s --min-instances 1 --max-instances 3
     """
     from mainspring.cli.client import ask
-    from mainspring.cli.run import parse_reference
 
     reference = parse_reference(model)
 
@@ -85,7 +78,7 @@ def create_deployment(
 
     made = ask(work)
     if as_json:
-        return result(json.dumps(made, indent=2, ensure_ascii=False))
+        return result_json(made)
     path = f"{made['owner']}/{made['name']}"
     return tell(f"{path} is there. Call it: POST /v1/deployments/{path}/predictions")
 
@@ -107,7 +100,7 @@ def show_deployment(deployment: DeploymentName, as_json: AsJson = False) -> None
 
     found, releases = ask(work)
     if as_json:
-        return result(json.dumps({**found, "releases": releases}, indent=2, ensure_ascii=False))
+        return result_json({**found, "releases": releases})
     result(printable(f"{found['owner']}/{found['name']}"))
     result(printable(f"  {'state':<10}{_state(found)}"))
     for release in releases:
@@ -165,7 +158,7 @@ def update_deployment(
 
     changed = ask(work)
     if as_json:
-        return result(json.dumps(changed, indent=2, ensure_ascii=False))
+        return result_json(changed)
     return tell(f"{deployment}: release {changed['current_release']['number']}, {_state(changed)}")
 
 
@@ -177,10 +170,7 @@ def delete_deployment(deployment: DeploymentName) -> None:
 
     mainspring deployment delete acme/prod
     """
-    from mainspring.cli.client import ask
-
-    path = _path(deployment)
-    ask(lambda client: client.call("DELETE", path))
+    call("DELETE", _path(deployment))
     tell(f"{deployment} is deleted.")
 
 
@@ -188,10 +178,10 @@ def _path(deployment: str) -> str:
     owner, slash, name = deployment.partition("/")
     if not slash or not owner or not name or "/" in name or ":" in name:
         raise CliError(f"{deployment!r} is no deployment.", "Say OWNER/NAME, like acme/prod.")
-    return f"/v1/deployments/{owner}/{name}"
+    return f"/v1/deployments/{quoted(owner)}/{quoted(name)}"
 
 
-def _row(found: dict[str, Any]) -> list[str]:
+def _cells(found: dict[str, Any]) -> list[str]:
     release = found["current_release"]
     configuration = release["configuration"]
     return [

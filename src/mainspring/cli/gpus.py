@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mainspring.cli.calls import call
 from mainspring.cli.terminal import CliError
 
 if TYPE_CHECKING:
@@ -70,10 +71,8 @@ def _none(setting: str) -> Finding:
 
 def _instances() -> list[dict[str, Any]]:
     """Those of the server, if one answers."""
-    from mainspring.cli.client import ask
-
     try:
-        found: list[dict[str, Any]] = ask(lambda client: client.get("/v1/fleet"))["instances"]
+        found: list[dict[str, Any]] = call("GET", "/v1/fleet")["instances"]
     except (CliError, KeyError, TypeError):
         return []
     return found

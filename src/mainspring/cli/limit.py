@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from mainspring.cli.terminal import printable, result, stdout_console, tell
+from mainspring.cli.calls import call
+from mainspring.cli.terminal import AsJson, show_list, tell
 
 app = typer.Typer(no_args_is_help=True, help="Set, show and remove spending limits.")
 
@@ -56,27 +57,18 @@ def set_limit(
         raise typer.BadParameter("say a limit: --monthly, --daily, --soft or --soft-daily")
     if webhook is not None:
         body["webhook"] = None if webhook == "none" else webhook
-    _show(_call("PUT", json=body | _named(account, token))["results"])
+    _show(call("PUT", "/v1/limits", json=body | _named(account, token))["results"])
 
 
 @app.command("show")
-def show_limits(
-    account: Account = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False,
-) -> None:
+def show_limits(account: Account = None, as_json: AsJson = False) -> None:
     """Show the spending limits of an account and its tokens, and how much is spent.
 
     [bold]Examples[/bold]
 
     mainspring limit show
     """
-    found = _call("GET", params=_named(account, None))["results"]
-    if as_json:
-        import json
-
-        result(json.dumps(found, indent=2))
-        return
-    _show(found)
+    _show(call("GET", "/v1/limits", params=_named(account, None))["results"], as_json=as_json)
 
 
 @app.command("remove")
@@ -94,7 +86,7 @@ def remove_limit(
     mainspring limit remove --period day
     """
     asked = _named(account, token) | ({"period": period} if period else {})
-    _call("DELETE", params=asked)
+    call("DELETE", "/v1/limits", params=asked)
     tell("There is no such limit any more.")
 
 
@@ -114,22 +106,13 @@ def _named(account: str | None, token: str | None) -> dict[str, str]:
     return {k: v for k, v in (("account", account), ("token", token)) if v is not None}
 
 
-def _show(limits: list[dict[str, Any]]) -> None:
-    if not limits:
-        tell("There are no spending limits.")
-        return
-    from rich.table import Table
-
-    table = Table("for", "every", "limit", "warn at", "spent", "running", "resets", "state", box=None)
-    for one in limits:
-        state = "reached" if one["reached"] else "warning" if one["warning"] else "open"
-        whose = f"token {one['token']}" if one["token"] else one["account"]
-        amounts = (f"${one[k]}" if one[k] is not None else "-" for k in ("hard", "soft", "spent", "running"))
-        table.add_row(printable(whose), one["period"], *amounts, one["resets_at"][:10], state)
-    stdout_console().print(table)
+def _show(limits: list[dict[str, Any]], *, as_json: bool = False) -> None:
+    columns = ("for", "every", "limit", "warn at", "spent", "running", "resets", "state")
+    show_list(limits, columns, _cells, as_json=as_json, empty="There are no spending limits.")
 
 
-def _call(method: str, **options: Any) -> Any:
-    from mainspring.cli.client import ask
-
-    return ask(lambda client: client.call(method, "/v1/limits", **options))
+def _cells(one: dict[str, Any]) -> tuple[str, ...]:
+    state = "reached" if one["reached"] else "warning" if one["warning"] else "open"
+    whose = f"token {one['token']}" if one["token"] else one["account"]
+    amounts = (f"${one[k]}" if one[k] is not None else "-" for k in ("hard", "soft", "spent", "running"))
+    return whose, one["period"], *amounts, one["resets_at"][:10], state

@@ -7,14 +7,15 @@ from typing import Annotated, Any
 import typer
 
 from mainspring.cli import model_options as options
+from mainspring.cli.calls import call, pages, quoted
 from mainspring.cli.model_options import said
-from mainspring.cli.terminal import CliError, printable, result, stdout_console, tell
+from mainspring.cli.reference import parse_model
+from mainspring.cli.terminal import AsJson, CliError, printable, result, result_json, show_list, tell
 
 app = typer.Typer(no_args_is_help=True, help="List models, show one, and change its settings.")
 ModelName = Annotated[str, typer.Argument(metavar="OWNER/NAME", help="The model.")]
 _WORDS = {"max_age": "cache"}
 _NONE = {"max_age": "off", "seed_input": "none"}
-AsJson = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
 
 
 @app.command("list")
@@ -27,28 +28,13 @@ def list_models(as_json: AsJson = False) -> None:
 
     mainspring model list --json | jq -r '.[].name'
     """
-    from mainspring.cli.client import ask
-
-    models = ask(lambda client: client.pages("/v1/models"))
-    if as_json:
-        return _print_json(models)
-    if not models:
-        return tell("There are no models yet. Push one: mainspring push DIR owner/name")
-    from rich.table import Table
-
-    table = Table("model", "visibility", "runs", "latest version", "description", box=None)
-    for model in models:
-        version = (model.get("latest_version") or {}).get("id") or "none"
-        name = f"{model['owner']}/{model['name']}"
-        row = (
-            name,
-            model["visibility"],
-            str(model["run_count"]),
-            version[:12],
-            model.get("description") or "",
-        )
-        table.add_row(*map(printable, row))
-    return stdout_console().print(table)
+    show_list(
+        pages("/v1/models"),
+        ("model", "visibility", "runs", "latest version", "description"),
+        _cells,
+        as_json=as_json,
+        empty="There are no models yet. Push one: mainspring push DIR owner/name",
+    )
 
 
 @app.command("show")
@@ -59,12 +45,9 @@ def show_model(model: ModelName, as_json: AsJson = False) -> None:
 
     mainspring model show acme/hello
     """
-    from mainspring.cli.client import ask
-
-    path = _path(model)
-    found = ask(lambda client: client.get(path))
+    found = call("GET", parse_model(model).path)
     if as_json:
-        return _print_json(found)
+        return result_json(found)
     scaling = (found.get("scaling") or {}) | (found.get("resources") or {})
     shown = {
         name: found.get(name)
@@ -91,15 +74,11 @@ def show_example(
 
     mainspring model example acme/hello 351g2j03r0071f13c5n2rcg13v --default
     """
-    from urllib.parse import quote
-
-    from mainspring.cli.client import ask
-
-    path = f"{_path(model)}/examples"
+    path = f"{parse_model(model).path}/examples"
     if remove:
-        ask(lambda client: client.call("DELETE", f"{path}/{quote(prediction, safe='')}"))
+        call("DELETE", f"{path}/{quoted(prediction)}")
         return tell(f"{model} shows {prediction} no more.")
-    ask(lambda client: client.call("POST", path, json={"prediction": prediction, "default": default}))
+    call("POST", path, json={"prediction": prediction, "default": default})
     return tell(f"{model} shows {prediction}.")
 
 
@@ -137,7 +116,7 @@ def set_model(
         raise CliError(f"--visibility must be public or private, not {visibility!r}.")
     plain = said(visibility=visibility, description=description, hardware=hardware, is_official=official)
     if retention is not None:
-        plain["retention"] = asked_retention(retention)
+        plain["retention"] = options.asked_retention(retention)
     _change(
         model,
         plain,
@@ -153,15 +132,12 @@ def set_model(
 
 def _change(model: str, plain: dict[str, Any], **groups: dict[str, Any]) -> None:
     """Change what is given, and tell each of it."""
-    from mainspring.cli.client import ask
-
     changes = plain | {name: group for name, group in groups.items() if group}
     if not changes:
         raise CliError(
             "There is nothing to change.", "Give at least one setting; see mainspring model set --help."
         )
-    path = _path(model)
-    ask(lambda client: client.call("PATCH", path, json=changes))
+    call("PATCH", parse_model(model).path, json=changes)
     changed = plain | {name: value for group in groups.values() for name, value in group.items()}
     told = ", ".join(
         f"{_WORDS.get(name, name.replace('_', ' '))} is now {_NONE.get(name, 'default') if value is None else value}"
@@ -170,26 +146,10 @@ def _change(model: str, plain: dict[str, Any], **groups: dict[str, Any]) -> None
     tell(f"{model}: {told}")
 
 
-def asked_retention(text: str) -> str | None:
-    """What the API is asked for: default is its null. Raises CliError."""
-    from mainspring.core.durations import parse_retention
-
-    if text == "default":
-        return None
-    try:
-        parse_retention(text)
-    except ValueError as error:
-        raise CliError(f"--retention: {error}.", "Say a time like 24h or 90d, off, or default.") from None
-    return text
-
-
-def _path(model: str) -> str:
-    from mainspring.cli.run import parse_reference
-
-    reference = parse_reference(model)
-    if reference.version:
-        raise CliError(f"{model!r} names a version.", f"Say {reference}.")
-    return reference.path
+def _cells(model: dict[str, Any]) -> tuple[str, ...]:
+    version = (model.get("latest_version") or {}).get("id") or "none"
+    name, about = f"{model['owner']}/{model['name']}", model.get("description") or ""
+    return name, model["visibility"], str(model["run_count"]), version[:12], about
 
 
 def _caching(cache: dict[str, Any]) -> dict[str, Any]:
@@ -218,9 +178,3 @@ def _show_version(model: str, version: dict[str, Any] | None) -> None:
         about = field.schema.get("description") or ""
         result(printable(f"  {field.name:<15}{field.words}; {default}{f'; {about}' if about else ''}"))
     return result(f"\n{command_line(model, fields)}")
-
-
-def _print_json(value: Any) -> None:
-    import json
-
-    result(json.dumps(value, indent=2, ensure_ascii=False))

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mainspring.cli.terminal import size
+from mainspring.cli.terminal import CliError, size
 
 Description = Annotated[str | None, typer.Option(help="One sentence on what it does.")]
 MinInstances = Annotated[int | None, typer.Option(min=0, help="Instances that are always kept warm.")]
@@ -69,6 +69,19 @@ def caching(deterministic: bool | None, seed_input: str | None, cache: str | Non
     if cache is not None:
         asked["max_age"] = None if cache == "off" else cache
     return asked
+
+
+def asked_retention(text: str) -> str | None:
+    """What the API is asked for: default is its null. Raises CliError."""
+    from mainspring.core.durations import parse_retention
+
+    if text == "default":
+        return None
+    try:
+        parse_retention(text)
+    except ValueError as error:
+        raise CliError(f"--retention: {error}.", "Say a time like 24h or 90d, off, or default.") from None
+    return text
 
 
 def said(**options: Any) -> dict[str, Any]:

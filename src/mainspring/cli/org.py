@@ -6,7 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from mainspring.cli.terminal import printable, quoted, result, result_json, stdout_console, tell
+from mainspring.cli import people
+from mainspring.cli.calls import call, quoted
+from mainspring.cli.terminal import AsJson, printable, result, result_json, show_list, tell
 
 app = typer.Typer(no_args_is_help=True, help="Make organizations, and manage their people.")
 members = typer.Typer(no_args_is_help=True, help="List, add and remove people of an organization.")
@@ -21,7 +23,6 @@ Role = Annotated[
         help="viewer: sees. member: runs and pushes. owner: also manages people, tokens, limits.",
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command("list")
@@ -32,17 +33,8 @@ def list_organizations(as_json: AsJson = False) -> None:
 
     mainspring org list
     """
-    found = _call("GET", "")["results"]
-    if as_json:
-        result_json(found)
-        return
-    from rich.table import Table
-
-    table = Table("organization", "name", "you are", "state", box=None)
-    for one in found:
-        state = "disabled" if one["disabled_at"] else "active"
-        table.add_row(printable(one["username"]), printable(one["name"]), one["role"] or "-", state)
-    stdout_console().print(table)
+    found = call("GET", "/v1/organizations")["results"]
+    show_list(found, ("organization", "name", "you are", "state"), _cells, as_json=as_json)
 
 
 @app.command("create")
@@ -63,7 +55,7 @@ def create_organization(
     mainspring org create acme --name "Acme, Inc." --owner ada
     """
     asked = {k: v for k, v in (("name", name), ("owner", owner)) if v is not None}
-    made = _call("POST", "", json={"username": org} | asked)
+    made = call("POST", "/v1/organizations", json={"username": org} | asked)
     owners = ", ".join(one["account"] for one in made["members"])
     tell(f"The organization {org} is there, owned by {owners}.")
     tell(f"Add people: mainspring org members add {org} USERNAME --role member")
@@ -77,13 +69,12 @@ def show_organization(org: Org, as_json: AsJson = False) -> None:
 
     mainspring org show acme
     """
-    found = _call("GET", f"/{quoted(org)}")
+    found = call("GET", _path(org))
     if as_json:
-        result_json(found)
-        return
+        return result_json(found)
     state = f", disabled since {found['disabled_at'][:10]}" if found["disabled_at"] else ""
     result(printable(f"{found['username']}  {found['name']}, since {found['created_at'][:10]}{state}"))
-    _show_people(found)
+    return _show_people(found)
 
 
 @app.command("rename")
@@ -96,8 +87,7 @@ def rename_organization(
 
     mainspring org rename acme "Acme Robotics"
     """
-    _call("PATCH", f"/{quoted(org)}", json={"name": name})
-    tell(f"{org} is called {name}.")
+    people.rename("organizations", org, name)
 
 
 @app.command("disable")
@@ -108,8 +98,7 @@ def disable_organization(org: Org) -> None:
 
     mainspring org disable acme
     """
-    _call("PATCH", f"/{quoted(org)}", json={"disabled": True})
-    tell(f"{org} is disabled. To undo it: mainspring org enable {org}")
+    people.disable("organizations", org)
 
 
 @app.command("enable")
@@ -120,8 +109,7 @@ def enable_organization(org: Org) -> None:
 
     mainspring org enable acme
     """
-    _call("PATCH", f"/{quoted(org)}", json={"disabled": False})
-    tell(f"{org} is enabled.")
+    people.enable("organizations", org)
 
 
 @members.command("list")
@@ -132,8 +120,8 @@ def list_members(org: Org, as_json: AsJson = False) -> None:
 
     mainspring org members list acme
     """
-    found = _call("GET", f"/{quoted(org)}")
-    result_json(found["members"]) if as_json else _show_people(found)
+    found = call("GET", _path(org))
+    _show_people(found, as_json=as_json)
 
 
 @members.command("add")
@@ -170,25 +158,28 @@ def remove_member(org: Org, username: Person) -> None:
 
     mainspring org members remove acme ada
     """
-    _call("DELETE", f"/{quoted(org)}/members/{quoted(username)}")
+    call("DELETE", f"{_path(org)}/members/{quoted(username)}")
     tell(f"{username} is not in {org} any more.")
 
 
 def _put(org: str, username: str, role: str) -> None:
-    _call("PUT", f"/{quoted(org)}/members/{quoted(username)}", json={"role": role})
+    call("PUT", f"{_path(org)}/members/{quoted(username)}", json={"role": role})
     tell(f"{username} is a {role} of {org}." if role != "owner" else f"{username} is an owner of {org}.")
 
 
-def _show_people(found: dict[str, Any]) -> None:
-    from rich.table import Table
+def _show_people(found: dict[str, Any], *, as_json: bool = False) -> None:
+    columns = ("username", "name", "role", "since")
+    show_list(
+        found["members"],
+        columns,
+        lambda one: (one["account"], one["name"], one["role"], one["added_at"][:10]),
+        as_json=as_json,
+    )
 
-    table = Table("username", "name", "role", "since", box=None)
-    for one in found["members"]:
-        table.add_row(printable(one["account"]), printable(one["name"]), one["role"], one["added_at"][:10])
-    stdout_console().print(table)
+
+def _cells(one: dict[str, Any]) -> tuple[str, ...]:
+    return one["username"], one["name"], one["role"] or "-", people.state(one)
 
 
-def _call(method: str, path: str, **options: Any) -> Any:
-    from mainspring.cli.client import ask
-
-    return ask(lambda client: client.call(method, f"/v1/organizations{path}", **options))
+def _path(org: str) -> str:
+    return f"/v1/organizations/{quoted(org)}"

@@ -7,6 +7,7 @@ import sys
 from types import TracebackType
 from typing import Any, Self
 
+from rich.console import Console
 from rich.progress import (
     BarColumn,
     Progress,
@@ -34,6 +35,17 @@ def split_log(text: str) -> list[str]:
     return lines if lines[-1] else lines[:-1]
 
 
+def moving_line(console: Console, what: str = "") -> Progress | None:
+    """A line on a terminal that says what goes on and for how long, begun; None when it is no terminal."""
+    if not console.is_terminal:
+        return None
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(24), TaskProgressColumn())
+    live = Progress(*columns, TimeElapsedColumn(), console=console, transient=True)
+    live.add_task(what, total=None)
+    live.start()
+    return live
+
+
 class Screen:
     """Shows a prediction: progress and logs on stderr, its text on stdout as it comes.
 
@@ -48,11 +60,7 @@ class Screen:
         self._live: Progress | None = None
 
     def __enter__(self) -> Self:
-        if self._console.is_terminal:
-            columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(24), TaskProgressColumn())
-            self._live = Progress(*columns, TimeElapsedColumn(), console=self._console, transient=True)
-            self._live.add_task("starting", total=None)
-            self._live.start()
+        self._live = moving_line(self._console, "starting")
         return self
 
     def __exit__(

@@ -13,13 +13,13 @@ import typer
 
 from mainspring.cli import model_options as options
 from mainspring.cli.model_options import said
+from mainspring.cli.reference import Reference, parse_reference
 from mainspring.cli.terminal import CliError, printable, result, stderr_console, tell
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
     from mainspring.cli.client import Client
-    from mainspring.cli.run import Reference
 
 _BLOCK = 1 << 18
 
@@ -103,8 +103,6 @@ class Parcel:
 
 
 def _read_arguments(arguments: list[str]) -> tuple[Path, Reference]:
-    from mainspring.cli.run import parse_reference
-
     if len(arguments) > 2:
         raise CliError("Too many arguments.", "mainspring push [DIR] OWNER/NAME")
     directory = Path(arguments[0] if len(arguments) == 2 else ".")
@@ -185,20 +183,9 @@ class _Screen:
         self._live: Progress | None = None
 
     def __enter__(self) -> _Screen:
-        from rich.progress import (
-            BarColumn,
-            Progress,
-            SpinnerColumn,
-            TaskProgressColumn,
-            TextColumn,
-            TimeElapsedColumn,
-        )
+        from mainspring.cli.progress import moving_line
 
-        if self._console.is_terminal:
-            columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(24), TaskProgressColumn())
-            self._live = Progress(*columns, TimeElapsedColumn(), console=self._console, transient=True)
-            self._live.add_task("", total=None)
-            self._live.start()
+        self._live = moving_line(self._console)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mainspring.cli.terminal import CliError, result, tell
+from mainspring.cli.reference import Reference, parse_reference
+from mainspring.cli.terminal import CliError, result, result_json, tell
 
 if TYPE_CHECKING:
     import asyncio
@@ -19,19 +19,17 @@ if TYPE_CHECKING:
     from mainspring.cli.schema import ModelSchema
 
 _CANCEL_WITHIN_S = 15.0
-_REFERENCE = re.compile(r"^([^/:]+)/([^/:]+)(?::([^/:]+))?$")
+Inputs = Annotated[
+    list[str] | None,
+    typer.Option("--input", "-i", metavar="NAME=VALUE", help="An input; @FILE is uploaded. Again for more."),
+]
 
 
 def run(
     model: Annotated[
         str, typer.Argument(metavar="OWNER/NAME[:VERSION]", help="The model, or one version of it.")
     ],
-    inputs: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--input", "-i", metavar="NAME=VALUE", help="An input; @FILE is uploaded. Again for more."
-        ),
-    ] = None,
+    inputs: Inputs = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the prediction as JSON; files are saved only with -o.")
     ] = False,
@@ -74,23 +72,6 @@ def run(
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
-    """owner/name, and a version when one is named."""
-
-    owner: str
-    name: str
-    version: str | None
-
-    @property
-    def path(self) -> str:
-        """The model in the API."""
-        return f"/v1/models/{self.owner}/{self.name}"
-
-    def __str__(self) -> str:
-        return f"{self.owner}/{self.name}"
-
-
-@dataclass(frozen=True, slots=True)
 class Call:
     """What the command line asks for."""
 
@@ -100,14 +81,6 @@ class Call:
     directory: Path | None
     stream: bool
     cache: bool | None
-
-
-def parse_reference(text: str) -> Reference:
-    """`owner/name[:version]`. Raises CliError."""
-    found = _REFERENCE.match(text)
-    if not found:
-        raise CliError(f"{text!r} names no model.", "A model is written owner/name, or owner/name:version.")
-    return Reference(found[1], found[2], found[3])
 
 
 async def find_schema(client: Client, model: Reference, kind: str = "") -> ModelSchema:
@@ -162,7 +135,8 @@ async def _create(client: Client, call: Call, schema: ModelSchema) -> dict[str, 
         body["cache"] = call.cache
     path = f"{call.model.path}/predictions"
     if call.model.version:
-        path, body["version"] = "/v1/predictions", call.model.version
+        # Not the id alone: another model can have that version too.
+        path, body["version"] = "/v1/predictions", f"{call.model}:{call.model.version}"
     try:
         return await create(client, path, body)
     except Refused as error:
@@ -222,9 +196,7 @@ async def _show(
     if output is not None and (call.directory or not call.as_json):
         output = await save_files(client, schema, output, call.directory or Path())
     if call.as_json:
-        import json
-
-        result(json.dumps({**final, "output": output}, indent=2, ensure_ascii=False, default=str))
+        result_json({**final, "output": output})
     else:
         _finish_text(as_text(output, schema) if output is not None else "", screen)
     if final["status"] != "succeeded":

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +13,8 @@ from mainspring.core.errors import MainspringError
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -54,17 +57,31 @@ def result(text: str, *, newline: bool = True) -> None:
 
 
 def result_json(value: Any) -> None:
-    """The result for programs, on stdout."""
+    """The result for programs, on stdout; a path becomes its name."""
     import json
 
-    result(json.dumps(value, indent=2))
+    result(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
-def quoted(text: str) -> str:
-    """A word as a part of a path."""
-    from urllib.parse import quote
+def show_list(
+    found: Sequence[Any],
+    columns: Sequence[str],
+    cells: Callable[[Any], Iterable[str]],
+    *,
+    as_json: bool = False,
+    empty: str = "",
+) -> None:
+    """A list on stdout: JSON for programs, else a table with the cells of each; `empty` is told when it has none."""
+    if as_json:
+        return result_json(found)
+    if empty and not found:
+        return tell(empty)
+    from rich.table import Table
 
-    return quote(text, safe="")
+    table = Table(*columns, box=None)
+    for one in found:
+        table.add_row(*map(printable, cells(one)))
+    return stdout_console().print(table)
 
 
 def stdout_console() -> Console:

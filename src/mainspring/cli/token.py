@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from mainspring.cli.terminal import CliError, printable, quoted, result, result_json, stdout_console, tell
+from mainspring.cli.calls import call, quoted
+from mainspring.cli.terminal import AsJson, CliError, printable, result, result_json, show_list, tell
 
 app = typer.Typer(no_args_is_help=True, help="List, create, rotate and disable API tokens.")
 
@@ -17,7 +18,6 @@ Account = Annotated[
     ),
 ]
 TokenId = Annotated[str, typer.Argument(metavar="ID", help="Its id, from `mainspring token list`.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command("list")
@@ -30,19 +30,8 @@ def list_tokens(account: Account = None, as_json: AsJson = False) -> None:
 
     mainspring token list --account acme
     """
-    tokens = _call("GET", "", account)["results"]
-    if as_json:
-        result_json(tokens)
-        return
-    from rich.table import Table
-
-    table = Table("id", "name", "token", "scopes", "created", "last used", "expires", "state", box=None)
-    for token in tokens:
-        shown = f"{token['prefix']}…{token['last_four']}"
-        moments = (_moment(token.get(k)) for k in ("created_at", "last_used_at", "expires_at"))
-        name, scopes = printable(token["name"]), " ".join(token["scopes"])
-        table.add_row(token["id"], name, shown, scopes, *moments, _state(token))
-    stdout_console().print(table)
+    columns = ("id", "name", "token", "scopes", "created", "last used", "expires", "state")
+    show_list(_call("GET", "", account)["results"], columns, _cells, as_json=as_json)
 
 
 @app.command("show")
@@ -57,17 +46,17 @@ def show_token(token_id: TokenId, account: Account = None, as_json: AsJson = Fal
     if found is None:
         raise CliError(f"There is no token {token_id}.", "See: mainspring token list")
     if as_json:
-        result_json(found)
-        return
+        return result_json(found)
     result(printable(f"{found['id']}  {found['name']}"))
     facts = {
-        "token": f"{found['prefix']}…{found['last_four']}",
+        "token": _shown(found),
         "scopes": " ".join(found["scopes"]),
         "state": _state(found),
         **{k: _moment(found[f"{k}_at"]) for k in ("created", "last_used", "expires", "rotated", "disabled")},
     }
     for name, value in facts.items():
         result(printable(f"  {name.replace('_', ' '):<12}{value}"))
+    return None
 
 
 @app.command("create")
@@ -174,6 +163,15 @@ def disable_token(token_id: TokenId, account: Account = None) -> None:
     tell(f"Token {token_id} is disabled.")
 
 
+def _cells(token: dict[str, Any]) -> tuple[str, ...]:
+    moments = (_moment(token.get(k)) for k in ("created_at", "last_used_at", "expires_at"))
+    return token["id"], token["name"], _shown(token), " ".join(token["scopes"]), *moments, _state(token)
+
+
+def _shown(token: dict[str, Any]) -> str:
+    return f"{token['prefix']}…{token['last_four']}"
+
+
 def _state(token: dict[str, Any]) -> str:
     from datetime import UTC, datetime
 
@@ -184,10 +182,7 @@ def _state(token: dict[str, Any]) -> str:
 
 
 def _call(method: str, path: str, account: str | None, **options: Any) -> Any:
-    from mainspring.cli.client import ask
-
-    params = {"account": account} if account else None
-    return ask(lambda client: client.call(method, f"/v1/tokens{path}", params=params, **options))
+    return call(method, f"/v1/tokens{path}", params={"account": account} if account else None, **options)
 
 
 def _moment(value: str | None) -> str:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mainspring.cli.run import Reference, create, explain, parse_reference, schema_or_help, until_end
-from mainspring.cli.terminal import CliError, result, tell
+from mainspring.cli.reference import Reference, parse_reference
+from mainspring.cli.run import Inputs, create, explain, schema_or_help, until_end
+from mainspring.cli.terminal import AsJson, CliError, result, result_json, tell
 
 if TYPE_CHECKING:
     from mainspring.cli.client import Client
@@ -27,13 +28,8 @@ def train(
             help="The model of yours that gets the new version; made, as a private one, when there is none.",
         ),
     ],
-    inputs: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--input", "-i", metavar="NAME=VALUE", help="An input; @FILE is uploaded. Again for more."
-        ),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the training as JSON.")] = False,
+    inputs: Inputs = None,
+    as_json: AsJson = False,
 ) -> None:
     """Train a model: its logs go to stderr, the name of the new version to stdout. Ctrl-C cancels it.
 
@@ -71,9 +67,7 @@ async def _train(call: _Call) -> bool:
         with Screen() as screen:
             final = await until_end(client, training, screen, stream=False, noun="training")
     if call.as_json:
-        import json
-
-        result(json.dumps(final, indent=2, ensure_ascii=False))
+        result_json(final)
     elif final["status"] == "succeeded":
         result(str(final["output"]["version"]))
         tell(f"Use it: mainspring run {call.destination}")

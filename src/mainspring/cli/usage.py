@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from mainspring.cli.terminal import printable, result, stdout_console, tell
+from mainspring.cli.calls import call
+from mainspring.cli.terminal import AsJson, result, result_json, show_list, tell
 
 
 def usage(
@@ -25,7 +26,7 @@ def usage(
         typer.Option(metavar="NAME", help="The account; yours if left out.", show_default=False),
     ] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print it as CSV.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show what was used and what it cost.
 
@@ -40,38 +41,25 @@ def usage(
     given = {"by": by, "since": since, "until": until, "account": account}
     params = {name: value for name, value in given.items() if value is not None}
     if as_csv:
-        result(_text(params | {"format": "csv"}), newline=False)
-        return
-    found = _call(params)
-    if as_json:
-        import json
-
-        result(json.dumps(found, indent=2))
-        return
-    _show(found)
+        return result(_text(params | {"format": "csv"}), newline=False)
+    found = call("GET", "/v1/usage", params=params)
+    return result_json(found) if as_json else _show(found)
 
 
 def _show(found: dict[str, Any]) -> None:
-    from rich.table import Table
-
-    table = Table(found["by"], "runs", "setup", "idle", "active", "cost", "at Replicate", box=None)
-    for one in (*found["results"], found["total"]):
-        spans = (f"{one[k]:.1f} s" for k in ("setup_time", "idle_time", "active_time"))
-        key = printable(one["key"]) or "none"
-        table.add_row(key, str(one["runs"]), *spans, f"${one['amount']}", f"${one['list_amount']}")
-    stdout_console().print(table)
+    columns = (found["by"], "runs", "setup", "idle", "active", "cost", "at Replicate")
+    show_list((*found["results"], found["total"]), columns, _cells)
     for limit in found["limits"]:
         if limit["reached"] or limit["warning"]:
             whose = f"token {limit['token']}" if limit["token"] else limit["account"]
             mark = limit["hard"] if limit["reached"] else limit["soft"]
             word = "spending limit" if limit["reached"] else "soft limit"
-            tell(printable(f"The {word} of ${mark} a {limit['period']} for {whose} is reached."))
+            tell(f"The {word} of ${mark} a {limit['period']} for {whose} is reached.")
 
 
-def _call(params: dict[str, str]) -> Any:
-    from mainspring.cli.client import ask
-
-    return ask(lambda client: client.call("GET", "/v1/usage", params=params))
+def _cells(one: dict[str, Any]) -> tuple[str, ...]:
+    spans = (f"{one[k]:.1f} s" for k in ("setup_time", "idle_time", "active_time"))
+    return one["key"] or "none", str(one["runs"]), *spans, f"${one['amount']}", f"${one['list_amount']}"
 
 
 def _text(params: dict[str, str]) -> str:

@@ -6,12 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
-from mainspring.cli.terminal import result, stdout_console, tell
+from mainspring.cli.calls import call, pages, quoted
+from mainspring.cli.terminal import AsJson, result, show_list, tell
 
 app = typer.Typer(
     no_args_is_help=True, help="Look at webhook deliveries, send them again, get the signing secret."
 )
-AsJson = Annotated[bool, typer.Option("--json", help="Print them as JSON.")]
 
 
 @app.command("list")
@@ -25,7 +25,7 @@ def list_deliveries(
 
     mainspring webhook list m420tb253nrm60cj09c8hwfgxw
     """
-    _show(_call("GET", f"{_path(prediction)}/deliveries")["results"], as_json)
+    _show(call("GET", f"{_path(prediction)}/deliveries")["results"], as_json)
 
 
 @app.command("dead")
@@ -61,7 +61,7 @@ def resend(
         raise typer.BadParameter("name a prediction, or give --all-dead")
     wanted = [(d["prediction"], d["event"]) for d in _dead()] if every else [(prediction, event)]
     for one, what in wanted:
-        _call("POST", f"{_path(str(one))}/deliveries/{one}-{what}/resend")
+        call("POST", f"{_path(str(one))}/deliveries/{one}-{what}/resend")
     tell(f"{len(wanted)} will be sent again." if every else f"{event} of {prediction} will be sent again.")
 
 
@@ -73,7 +73,7 @@ def show_secret() -> None:
 
     export WEBHOOK_SECRET=$(mainspring webhook secret)
     """
-    result(_call("GET", "/v1/webhooks/default/secret")["key"])
+    result(call("GET", "/v1/webhooks/default/secret")["key"])
 
 
 @app.command("rotate")
@@ -84,54 +84,27 @@ def rotate_secret() -> None:
 
     mainspring webhook rotate
     """
-    made = _call("POST", "/v1/webhooks/default/secret/rotate")
+    made = call("POST", "/v1/webhooks/default/secret/rotate")
     if made["previous_expires_at"]:
         tell(f"The secret before this one signs as well until {made['previous_expires_at'][:16]}Z.")
     result(made["key"])
 
 
 def _show(deliveries: list[dict[str, Any]], as_json: bool) -> None:
-    if as_json:
-        import json
+    columns = ("prediction", "event", "state", "tries", "latest", "next", "url")
+    show_list(deliveries, columns, _cells, as_json=as_json, empty="Nothing to show.")
 
-        result(json.dumps(deliveries, indent=2))
-        return
-    if not deliveries:
-        tell("Nothing to show.")
-        return
-    from rich.table import Table
 
-    table = Table("prediction", "event", "state", "tries", "latest", "next", "url", box=None)
-    for delivery in deliveries:
-        latest = delivery["attempts"][-1] if delivery["attempts"] else None
-        told = (latest["error"] or str(latest["status"])) if latest else ""
-        following = (delivery["next_attempt_at"] or "")[:19]
-        tries = str(len(delivery["attempts"]))
-        table.add_row(
-            delivery["prediction"],
-            delivery["event"],
-            delivery["state"],
-            tries,
-            told,
-            following,
-            delivery["url"],
-        )
-    stdout_console().print(table)
+def _cells(delivery: dict[str, Any]) -> tuple[str, ...]:
+    tries = delivery["attempts"]
+    latest = (tries[-1]["error"] or str(tries[-1]["status"])) if tries else ""
+    told = (delivery[key] for key in ("prediction", "event", "state"))
+    return *told, str(len(tries)), latest, (delivery["next_attempt_at"] or "")[:19], delivery["url"]
 
 
 def _dead() -> list[dict[str, Any]]:
-    from mainspring.cli.client import ask
-
-    return ask(lambda client: client.pages("/v1/webhooks/dead", 10_000))
+    return pages("/v1/webhooks/dead", 10_000)
 
 
 def _path(prediction: str) -> str:
-    from urllib.parse import quote
-
-    return f"/v1/predictions/{quote(prediction, safe='')}"
-
-
-def _call(method: str, path: str) -> Any:
-    from mainspring.cli.client import ask
-
-    return ask(lambda client: client.call(method, path))
+    return f"/v1/predictions/{quoted(prediction)}"

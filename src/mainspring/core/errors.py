@@ -142,8 +142,7 @@ class InvalidInput(ApiError):
 
     def __init__(self, fields: list[InvalidField]) -> None:
         lines = "".join(
-            f"- {f.field or '(root)'}: {f.description}\n" if f.field else f"- {f.description}\n"
-            for f in fields
+            f"- {f.field}: {f.description}\n" if f.field else f"- {f.description}\n" for f in fields
         )
         listed = [{"type": f.type, "field": f.field, "description": f.description} for f in fields]
         super().__init__(lines, invalid_fields=listed)

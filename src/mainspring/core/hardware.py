@@ -9,6 +9,7 @@ from typing import Any
 
 from mainspring.core.errors import MainspringError
 from mainspring.core.placement import Capacity
+from mainspring.core.pricing import nano_dollars
 
 _FREE = Decimal(0)
 
@@ -36,7 +37,8 @@ class Hardware:
 
     def fits(self, machine: Capacity) -> bool:
         """Whether the machine has as much of it as one instance takes."""
-        return self.offered and self.gpus <= machine.gpus and self.cpus <= machine.cpus
+        enough = self.gpus <= machine.gpus and self.cpus <= machine.cpus and self.memory <= machine.memory
+        return self.offered and enough
 
 
 def _replicate(sku: str, name: str, gpus: int, list_price: str) -> Hardware:
@@ -86,6 +88,13 @@ def described(known: Mapping[str, Hardware], tables: Mapping[str, Any]) -> dict[
 def offered(known: Mapping[str, Hardware], machine: Capacity) -> tuple[Hardware, ...]:
     """What can be chosen on this machine, in the order of the settings."""
     return tuple(one for one in known.values() if one.fits(machine))
+
+
+def prices(hardware: Hardware | None) -> tuple[int, int]:
+    """(what a second on it costs here, and at Replicate), in nano-dollars; nothing on what is not known any more."""
+    if hardware is None:
+        return 0, 0
+    return nano_dollars(hardware.price_per_second), nano_dollars(hardware.list_price)
 
 
 def hardware_fault(sku: str, options: Iterable[Hardware]) -> str | None:

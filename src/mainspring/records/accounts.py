@@ -103,6 +103,19 @@ class Accounts:
             raise Conflict(f"The account {username} exists")
         return account_of(rows[0])
 
+    async def begin(self, username: str, chosen: str | None, now: datetime) -> str | None:
+        """Make the account that runs the platform, when it is not there; the token that was made with it.
+
+        chosen: a secret that opens the account in any case.
+        """
+        if await self.get(username) is None:
+            await self.create_account(username, "user", username, now)
+            _, token = await self.create_token(username, "first", chosen, now=now)
+            return token
+        if chosen:
+            await self.create_token(username, "given at start", chosen, now=now)
+        return None
+
     async def get(self, username: str) -> Account | None:
         """The account, if there is one."""
         rows = await self._database.fetch(GET_ACCOUNT, {"username": username})
@@ -149,11 +162,6 @@ class Accounts:
             return caller_of(rows[0], secrets=secrets) if rows else None
 
         return self._seen(await self._recent.ask(("id", token_id, secrets), read), now)
-
-    async def by_token(self, secret: str, now: datetime) -> Account | None:
-        """Whose secret this is; None for one that is unknown, disabled or over."""
-        found = await self.caller(secret, now)
-        return found.account if found else None
 
     async def create_token(
         self,

@@ -11,6 +11,7 @@ import msgspec
 from mainspring.core.errors import Conflict, NotFound
 from mainspring.core.schema import InputSchema, OutputKind
 from mainspring.database import Database, Row, Statement
+from mainspring.records.lines import IN_LINE
 from mainspring.records.pages import Cursor, Keyset, Page, read_page
 from mainspring.records.recent import Recent
 
@@ -87,7 +88,8 @@ class Version:
 
 # Of a model m: the account may know of it, because everybody may, or by itself, or as one of its organization's people.
 VISIBLE = """(m.visibility = 'public' OR m.owner = :account OR m.owner IN
-    (SELECT organization FROM members WHERE account = :account))"""
+    (SELECT p.organization FROM members p JOIN accounts o ON o.username = p.organization
+     WHERE p.account = :account AND o.disabled_at IS NULL))"""
 _MODEL_COLUMNS = tuple(f.name for f in fields(Model))
 EDITABLE = frozenset(_MODEL_COLUMNS) - {
     "owner",
@@ -129,13 +131,13 @@ FIND_VERSION = f"""
     SELECT {", ".join("v." + c for c in _VERSION_COLUMNS)}
     FROM versions v JOIN models m ON v.model = m.owner || '/' || m.name
     WHERE v.id = :id AND {VISIBLE}
-    ORDER BY CASE WHEN m.owner = :account THEN 0 ELSE 1 END, v.created_at, v.model LIMIT 1"""
+    ORDER BY CASE WHEN m.owner = :account THEN 0 WHEN m.visibility = 'public' THEN 1 ELSE 2 END,
+        v.created_at, v.model LIMIT 1"""
 LIST_VERSIONS = Keyset.of(_VERSION, "FROM versions WHERE model = :model", at="created_at", key="id")
 WARM = f"SELECT {_MODEL} FROM models WHERE min_instances > 0 AND latest_version IS NOT NULL"
-DELETE_VERSION = """
+DELETE_VERSION = f"""
     DELETE FROM versions WHERE model = :model AND id = :id
-    AND NOT EXISTS (SELECT 1 FROM predictions WHERE status = 'starting' AND follows IS NULL
-        AND queue BETWEEN :queue AND :queue || '~')
+    AND NOT EXISTS (SELECT 1 FROM predictions WHERE {IN_LINE} AND queue BETWEEN :queue AND :queue || '~')
     AND NOT EXISTS (SELECT 1 FROM predictions WHERE status = 'processing' AND queue BETWEEN :queue AND :queue || '~')
     AND NOT EXISTS (SELECT 1 FROM releases r JOIN deployments d ON r.deployment = d.owner || '/' || d.name
         WHERE r.model = :model AND r.version = :id AND r.number IN (d.current, d.live)) RETURNING id"""
@@ -245,7 +247,11 @@ class Catalog:
         return await self._recent.ask(("version", model, version_id), read)
 
     async def find_version(self, version_id: str, account: str) -> Version | None:
-        """The version of this id that the account may use, of its own models first."""
+        """The version of this id that the account may know of.
+
+        Where several models have it: its own first, then public ones, which whoever may run something may run, then
+        those of its organizations; of these the one that had it first.
+        """
 
         async def read() -> Version | None:
             rows = await self._database.fetch(FIND_VERSION, {"id": version_id, "account": account})

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from mainspring.core.prediction import Prediction
+from mainspring.database.hints import release
 from mainspring.records.history import History
 
 
@@ -63,7 +64,7 @@ class Live:
         loop = asyncio.get_running_loop()
         future = loop.create_future()
         self._waiting.append(future)
-        handle = loop.call_later(timeout_s, _release, future)
+        handle = loop.call_later(timeout_s, release, future)
         try:
             await future
         finally:
@@ -80,7 +81,7 @@ class Live:
     def _wake(self) -> None:
         waiting, self._waiting = self._waiting, []
         for future in waiting:
-            _release(future)
+            release(future)
 
 
 class Seat(Protocol):
@@ -133,6 +134,12 @@ class Feed:
         for tell in self._on_end:
             tell(final)
 
+    def close_waiting(self, final: Prediction) -> None:
+        """End the tee of one that ended before it ran: it waits no more. Who followed another stood in no line."""
+        if final.follows is None:
+            self.moved(final.queue, -1)
+        self.close(final)
+
     def follow(self, leader_id: str, prediction_id: str) -> None:
         """What the one says and has said, the other says as well, and nothing else; if the one is known here."""
         leader, follower = self.get(leader_id), self.open(prediction_id)
@@ -178,11 +185,6 @@ class Feed:
         self._waiting[queue] = self._waiting.get(queue, 0) + change
         self._moved[queue] = self._moved.get(queue, 0) + 1
 
-    def left(self, prediction: Prediction) -> None:
-        """It waits no more; who followed another stood in no line."""
-        if prediction.follows is None:
-            self.moved(prediction.queue, -1)
-
     def movements(self) -> dict[str, int]:
         """To be taken before the ledger is counted, and given to `counted`."""
         return dict(self._moved)
@@ -195,8 +197,3 @@ class Feed:
 
     def __len__(self) -> int:
         return len(self._live)
-
-
-def _release(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)

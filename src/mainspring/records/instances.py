@@ -14,7 +14,7 @@ from typing import Any
 from mainspring.core.ids import micros, parse_time
 from mainspring.database import Database, Row, Statement
 from mainspring.records import metering
-from mainspring.records.predictions import RUNNING, WAITING, Line, lines_of, running_of
+from mainspring.records.lines import RUNNING, WAITING, Line, lines_of, running_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,9 +23,12 @@ from mainspring.records.installed import Installations
 from mainspring.records.instances import Instances
 from mainspring.records.members import Members
 from mainspring.records.metering import Metering
+from mainspring.records.metrics import Metrics
 from mainspring.records.predictions import Predictions
+from mainspring.records.progress import Progress
 from mainspring.records.recent import Recent
 from mainspring.records.retention import Retention
+from mainspring.records.sharing import Shares
 from mainspring.records.signing import Signing
 from mainspring.records.spending import Spending
 from mainspring.records.usage import UsageBook
@@ -53,8 +56,11 @@ class Ledger:
     instances: Instances
     members: Members
     metering: Metering
+    metrics: Metrics
     predictions: Predictions
+    progress: Progress
     retention: Retention
+    shares: Shares
     signing: Signing
     spending: Spending
     usage: UsageBook
@@ -81,8 +87,11 @@ class Ledger:
             instances=Instances(database),
             members=Members(database, callers),
             metering=Metering(database),
+            metrics=Metrics(database),
             predictions=Predictions(database),
+            progress=Progress(database),
             retention=Retention(database),
+            shares=Shares(database),
             signing=Signing(database, vault),
             spending=Spending(database),
             usage=UsageBook(database),

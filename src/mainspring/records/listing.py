@@ -6,13 +6,14 @@ from dataclasses import dataclass, fields
 
 from mainspring.core.ids import first_id, parse_time
 from mainspring.core.prediction import Prediction, Status
+from mainspring.records.lines import IN_LINE
 from mainspring.records.pages import Keyset
 
 _COLUMNS = tuple(f.name for f in fields(Prediction))
 _HEAVY = {"input": "'{}'", "secrets": "NULL", "output": "NULL", "logs": "''"}
 # The words of partial indexes.
 _UNHAPPY = "status IN ('failed', 'canceled', 'aborted')"
-_LINED_UP = "SELECT id FROM predictions WHERE status = 'starting' AND follows IS NULL"
+_LINED_UP = f"SELECT id FROM predictions WHERE {IN_LINE}"
 _FOLLOWING = "SELECT id FROM predictions WHERE status = 'starting' AND follows IS NOT NULL"
 
 
@@ -20,7 +21,8 @@ _FOLLOWING = "SELECT id FROM predictions WHERE status = 'starting' AND follows I
 class Wanted:
     """What a list shall have; None is any. after (inclusive) and before (exclusive) are RFC 3339 times.
 
-    kind: prediction or training; source: web or api. brief: without input and logs, and without a prediction's output.
+    kind: prediction or training; source: web or api; token: the id of the one that made it. brief: without input and
+    logs, and without a prediction's output.
     """
 
     kind: str = "prediction"
@@ -30,6 +32,7 @@ class Wanted:
     status: Status | None = None
     model: str | None = None
     deployment: str | None = None
+    token: str | None = None
     brief: bool = False
 
     def keyset(self) -> Keyset:
@@ -45,6 +48,7 @@ class Wanted:
             "status": self.status,
             "model": self.model,
             "deployment": self.deployment,
+            "token": self.token,
         }
 
 
@@ -68,6 +72,8 @@ def _terms(wanted: Wanted) -> list[str]:
         terms.append("model = :model")
     if wanted.deployment:
         terms.append("deployment = :deployment")
+    if wanted.token:
+        terms.append("token = :token")
     return terms + _of_status(wanted.status)
 
 

@@ -146,13 +146,10 @@ SETTLE = f"""
     WHERE id = :instance AND payer IS NOT NULL AND state <> 'ended'"""
 _ADD_UP = """
     INSERT INTO spent (scope, holder, day, amount)
-    SELECT '{scope}', {holder}, substr(at, 1, 10), amount FROM usage
-    WHERE id = :id AND amount > 0 AND {holder} IS NOT NULL
+    SELECT '{scope}', {scope}, substr(at, 1, 10), amount FROM usage
+    WHERE id = :id AND amount > 0 AND {scope} IS NOT NULL
     ON CONFLICT (scope, holder, day) DO UPDATE SET amount = spent.amount + excluded.amount"""
-SPENT = tuple(
-    _ADD_UP.format(scope=scope, holder=holder)
-    for scope, holder in (("account", "account"), ("token", "token"))
-)
+SPENT = tuple(_ADD_UP.format(scope=scope) for scope in ("account", "token"))
 UNSETTLED = """
     SELECT id FROM instances WHERE payer IS NOT NULL AND state = 'ready' AND settled_us < :before"""
 
@@ -240,6 +237,7 @@ def _row(prediction: Prediction, now: str) -> dict[str, Any]:
         "hardware",
         "instance_id",
         "price",
+        "list_price",
     )
     nothing = ("setup_us", "idle_us", "active_us", "lost_us", "amount", "list_amount")
     unknown = ("input_tokens", "output_tokens", "images")
@@ -248,7 +246,6 @@ def _row(prediction: Prediction, now: str) -> dict[str, Any]:
         **dict.fromkeys(nothing, 0),
         **dict.fromkeys(unknown),
         "at": now,
-        "list_price": prediction.list_price,
     }
 
 

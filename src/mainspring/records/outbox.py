@@ -103,12 +103,12 @@ def _row(prediction: Prediction, event: str, now: str) -> dict[str, object]:
         "id": prediction.id,
         "event": event,
         "rank": RANKS[event],
-        "host": _host(prediction.webhook or ""),
+        "host": host_of(prediction.webhook or ""),
         "now": now,
     }
 
 
-def _host(webhook: str) -> str:
+def host_of(webhook: str) -> str:
     """Whom it is sent to; nobody, where an older release let something pass that is no URL."""
     try:
         return parse_target(webhook).origin

@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import builtins
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Any
 
 from mainspring.core.errors import Conflict
 from mainspring.core.prediction import Outcome, Prediction, Status, guard
-from mainspring.core.webhooks import wanted
 from mainspring.database import Database, Row, Statement
 from mainspring.records import outbox
+from mainspring.records.lines import AHEAD, IN_LINE, RUNNING, WAITING, Line, lines_of, running_of
 from mainspring.records.listing import Wanted
 from mainspring.records.metering import Metering, on_loss
 from mainspring.records.pages import Cursor, Page, read_page
+from mainspring.records.progress import FORGET, Progress
 
 _COLUMNS = tuple(f.name for f in fields(Prediction))
 _ALL = ", ".join(_COLUMNS)
@@ -52,33 +53,23 @@ CREATE_OR_FOLLOW = _insert(
 COUNT_RUN = """
     UPDATE models SET run_count = run_count + 1 WHERE owner = :owner AND name = :name AND :kind = 'prediction'"""
 GET = f"SELECT {_ALL} FROM predictions WHERE id = :id"
-# The words of a partial index. Who follows another stands in no line.
-_IN_LINE = "status = 'starting' AND follows IS NULL"
 CLAIM = f"""
     UPDATE predictions SET status = 'processing', started_at = :now, instance_id = :instance, attempt = attempt + 1,
         weights = (SELECT weights FROM instances WHERE id = :instance)
     WHERE {guard(Status.PROCESSING)} AND id IN (
-        SELECT id FROM predictions WHERE queue = :queue AND {_IN_LINE} ORDER BY id LIMIT :limit)
+        SELECT id FROM predictions WHERE queue = :queue AND {IN_LINE} ORDER BY id LIMIT :limit)
     AND EXISTS (SELECT 1 FROM instances WHERE id = :instance AND state = 'ready')
     RETURNING {_ALL}"""
-SAY = """
-    INSERT INTO progress (prediction_id, attempt, beat, chunks, logs)
-    SELECT :id, :attempt, :beat, :chunks, :logs WHERE EXISTS
-        (SELECT 1 FROM predictions WHERE id = :id AND attempt = :attempt AND status = 'processing')"""
-SAID = "SELECT chunks, logs FROM progress WHERE prediction_id = :id AND attempt = :attempt ORDER BY beat"
-FORGET = "DELETE FROM progress WHERE prediction_id = :id"
-_END = """
-    SET status = :status, output = :output, error = :error, logs = :logs, metrics = :metrics, completed_at = :now,
-    timeline = :timeline"""
 FINISH = f"""
-    UPDATE predictions {_END}, secrets = NULL
+    UPDATE predictions SET status = :status, output = :output, error = :error, logs = :logs, metrics = :metrics,
+        completed_at = :now, timeline = :timeline, secrets = NULL
     WHERE id = :id AND instance_id = :instance AND attempt = :attempt AND status = 'processing'
     RETURNING {_ALL}"""
 END_WAITING = f"""
     UPDATE predictions SET status = :status, error = :error, logs = :logs, completed_at = :now, secrets = NULL,
         timeline = COALESCE(:timeline, timeline)
     WHERE id = :id AND status = 'starting' RETURNING {_ALL}"""
-WAITING_IN = f"SELECT {_ALL} FROM predictions WHERE queue = :queue AND {_IN_LINE} ORDER BY id"
+WAITING_IN = f"SELECT {_ALL} FROM predictions WHERE queue = :queue AND {IN_LINE} ORDER BY id"
 REQUEUE = f"""
     UPDATE predictions SET status = 'starting', started_at = NULL, instance_id = NULL
     WHERE instance_id = :instance AND {guard(Status.STARTING)} AND attempt < :attempts
@@ -95,45 +86,6 @@ CANCELING = "SELECT id FROM predictions WHERE status = 'processing' AND cancel_r
 DUE = f"""
     SELECT {_ALL} FROM predictions WHERE deadline IS NOT NULL AND deadline <= :now
     AND status IN ('starting', 'processing')"""
-WAITING = f"""
-    SELECT queue, count(*) AS waiting, min(created_at) AS oldest FROM predictions
-    WHERE {_IN_LINE} GROUP BY queue"""
-AHEAD = f"SELECT count(*) AS ahead FROM predictions WHERE queue = :queue AND {_IN_LINE} AND id < :id"
-RUNNING = "SELECT instance_id, count(*) AS running FROM predictions WHERE status = 'processing' GROUP BY instance_id"
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """What waits in one queue. oldest is when its first prediction was created."""
-
-    waiting: int
-    oldest: str
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """What a running attempt has said between two beats: raw JSON chunks and log texts."""
-
-    prediction: Prediction
-    chunks: builtins.list[bytes]
-    logs: builtins.list[str]
-
-    @property
-    def told(self) -> frozenset[str]:
-        """The webhook events that it makes, of those that are wanted."""
-        said = {name for name, what in (("output", self.chunks), ("logs", self.logs)) if what}
-        return wanted(self.prediction.webhook, self.prediction.webhook_events_filter) & said
-
-    def statement(self, beat: int) -> Statement:
-        """Its row of progress, if the attempt still owns the prediction."""
-        given = {
-            "id": self.prediction.id,
-            "attempt": self.prediction.attempt,
-            "beat": beat,
-            "chunks": (b"[" + b",".join(self.chunks) + b"]").decode(),
-            "logs": "".join(self.logs),
-        }
-        return Statement(SAY, given)
 
 
 class Predictions:
@@ -142,6 +94,7 @@ class Predictions:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._metering = Metering(database)
+        self._progress = Progress(database)
 
     async def create(
         self,
@@ -194,16 +147,6 @@ class Predictions:
         given = {"queue": queue, "instance": instance, "limit": limit, "now": now}
         rows, _ = await self._database.write(Statement(CLAIM, given), outbox.on_start(instance, now))
         return sorted((prediction_of(row) for row in rows), key=lambda p: p.id)
-
-    async def say(self, notes: Sequence[Note], beat: int, now: str) -> None:
-        """Append progress."""
-        for_each = ((note.statement(beat), *outbox.on_say(note.prediction, note.told, now)) for note in notes)
-        await self._database.write(*(statement for statements in for_each for statement in statements))
-
-    async def said(self, prediction_id: str, attempt: int) -> builtins.list[tuple[str, str]]:
-        """(chunks, logs) of a running attempt, in order."""
-        rows = await self._database.fetch(SAID, {"id": prediction_id, "attempt": attempt})
-        return [(row["chunks"], row["logs"]) for row in rows]
 
     async def finish(
         self, prediction: Prediction, outcome: Outcome, now: str, also: Sequence[Statement] = ()
@@ -268,7 +211,7 @@ class Predictions:
 
     async def _give_up(self, prediction: Prediction, error: str, now: str) -> Prediction | None:
         """End a run whose instance is lost, with what it had said."""
-        said = await self.said(prediction.id, prediction.attempt)
+        said = await self._progress.said(prediction.id, prediction.attempt)
         given = {
             "id": prediction.id,
             "instance": prediction.instance_id,
@@ -321,16 +264,6 @@ class Predictions:
     async def running(self) -> dict[str, int]:
         """How many predictions run, by instance."""
         return running_of(await self._database.fetch(RUNNING))
-
-
-def lines_of(rows: Sequence[Row]) -> dict[str, Line]:
-    """What waits, by queue: rows of WAITING."""
-    return {row["queue"]: Line(row["waiting"], row["oldest"]) for row in rows}
-
-
-def running_of(rows: Sequence[Row]) -> dict[str, int]:
-    """How many predictions run, by instance: rows of RUNNING."""
-    return {row["instance_id"]: row["running"] for row in rows}
 
 
 def count_run(prediction: Prediction) -> Statement:

@@ -8,6 +8,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
 
+from mainspring.core.marks import OUTPUT
 from mainspring.core.prediction import Prediction, Status
 from mainspring.core.pricing import MICRO, tell_dollars
 from mainspring.core.schema import OutputKind
@@ -16,12 +17,13 @@ from mainspring.records.cached import Cached, read_cached
 from mainspring.records.catalog import Catalog
 from mainspring.records.feed import Feed, Live
 from mainspring.records.predictions import Predictions
+from mainspring.records.progress import Progress
 from mainspring.records.timeline import Timeline, add_moments, timeline_of
 from mainspring.records.usage import UsageBook
 from mainspring.records.vault import Vault
 
-MARK = b'"mainspring-output://'
-_MARK = MARK.decode()
+_MARK = f'"{OUTPUT}'
+MARK = _MARK.encode()
 _NULL = Raw(b"null")
 _encode = msgspec.json.Encoder().encode
 _BODIES, _SMALL = 64, 1 << 14
@@ -112,6 +114,7 @@ class Renderer:
         catalog: Catalog,
         feed: Feed,
         predictions: Predictions,
+        progress: Progress,
         usage: UsageBook,
         *,
         compare: bool = False,
@@ -122,6 +125,7 @@ class Renderer:
         self._catalog = catalog
         self._feed = feed
         self._predictions = predictions
+        self._progress = progress
         self._bodies: dict[str, tuple[Prediction, str, bytes]] = {}
 
     async def body(self, prediction: Prediction, base: str) -> bytes:
@@ -152,7 +156,7 @@ class Renderer:
             return rendered
         if live is not None:
             return so_far(rendered, live, kind, base)
-        said = await self._predictions.said(prediction.id, prediction.attempt)
+        said = await self._progress.said(prediction.id, prediction.attempt)
         chunks = [text[1:-1] for text, _ in said if text != "[]"]
         if kind.iterator and chunks:
             rendered.output = Raw(with_urls(f"[{','.join(chunks)}]", base))

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from mainspring.core.hardware import prices
 from mainspring.core.ids import new_id, parse_time, rfc3339
 from mainspring.core.placement import Capacity, Resident, impossible
-from mainspring.core.pricing import nano_dollars
 from mainspring.core.queue import Queue
 from mainspring.core.room import Offer, Seeker, Tenant, seek
 from mainspring.core.scaling import Copy, Observed, decide
@@ -18,7 +18,8 @@ from mainspring.database.hints import Hints
 from mainspring.records.feed import Feed
 from mainspring.records.footprints import Footprints
 from mainspring.records.instances import Instance, Instances
-from mainspring.records.predictions import Line, Predictions
+from mainspring.records.lines import Line
+from mainspring.records.predictions import Predictions
 from mainspring.services.lines import Lines, Wanted, Warm
 from mainspring.settings import Settings
 
@@ -201,7 +202,8 @@ class Autoscaler:
             self._habits = _Habits(await self._instances.boots(), calls, now)
 
     def _instance(self, queue: str, wanted: Wanted, devices: tuple[int, ...]) -> Instance:
-        now, hardware = self._now(), self._settings.hardware.get(wanted.hardware)
+        now = self._now()
+        price, list_price = prices(self._settings.hardware.get(wanted.hardware))
         return Instance(
             id=new_id(now),
             queue=queue,
@@ -218,8 +220,8 @@ class Autoscaler:
             last_used_at=rfc3339(now),
             payer=wanted.payer,
             deployment=wanted.queue.deployment,
-            price=nano_dollars(hardware.price_per_second) if hardware else 0,
-            list_price=nano_dollars(hardware.list_price) if hardware else 0,
+            price=price,
+            list_price=list_price,
         )
 
     async def _never(self, queue: str, wanted: Wanted, error: str) -> int:
@@ -262,8 +264,7 @@ class Autoscaler:
     async def _refuse(self, queue: str, error: str) -> int:
         failed = await self._predictions.fail_queue(queue, error, "", rfc3339(self._now()))
         for prediction in failed:
-            self._feed.moved(prediction.queue, -1)
-            self._feed.close(prediction)
+            self._feed.close_waiting(prediction)
         return len(failed)
 
     async def _retire(self, queue: str, fleet: _Fleet) -> int:

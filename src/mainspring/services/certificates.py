@@ -24,9 +24,8 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric import ec
 
 CA_LIFE = timedelta(days=3650)
-LIFE = timedelta(
-    days=396
-)  # some clients refuse 398 days and more, counted from a start that lies a little back
+# Some clients refuse 398 days and more, counted from a start that lies a little back.
+LIFE = timedelta(days=396)
 RENEW_BEFORE = timedelta(days=30)
 BACKDATED = timedelta(hours=12)
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----")

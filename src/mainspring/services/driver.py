@@ -311,8 +311,7 @@ class Driver:
         told = (error, self._setup_logs(), rfc3339(self._desk.now()), json.dumps(self._boot.moments()))
         failed = await self._desk.predictions.fail_queue(self._row.queue, *told)
         for prediction in failed:
-            self._desk.feed.moved(prediction.queue, -1)
-            self._desk.feed.close(prediction)
+            self._desk.feed.close_waiting(prediction)
 
     def _tidy(self, launched: Launched, leavings: list[_Leavings]) -> None:
         self._desk.launcher.tidy(launched, [prediction_id for prediction_id, _ in leavings])

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from urllib.parse import unquote
 
+from mainspring.core.marks import STORED
 from mainspring.database.hints import Hints
 from mainspring.objects import Objects
 from mainspring.records.retention import Due, Retention
 
 _BATCH = 100
-_FILE = re.compile(r'"mainspring-output://([0-9a-z]{26}/[a-z2-7]{52}/[^"/\\]{1,1024})"')
-_GIVEN = re.compile(r'/outputs/([0-9a-z]{26}/[a-z2-7]{52}/[^"/\\]{1,1024})"')
+_GIVEN = re.compile(r'/outputs/([0-9a-z]{26})/([a-z2-7]{52})/([^"/\\]{1,1024})"')
 
 
 class Eraser:
@@ -54,5 +54,9 @@ async def erase(due: Sequence[Due], objects: Objects, retention: Retention) -> i
 
 def output_keys(due: Due) -> list[str]:
     """Where its own files lie, also those that the platform gave it; it can name those of others, they stay."""
-    found = _FILE.findall(due.output or "") + _GIVEN.findall(due.input)
-    return [f"outputs/{unquote(name)}" for name in found if name.startswith(f"{due.id}/")]
+    found = STORED.findall(due.output or "") + _GIVEN.findall(due.input)
+    return [
+        f"outputs/{whose}/{capability}/{unquote(name)}"
+        for whose, capability, name in found
+        if whose == due.id
+    ]

@@ -186,8 +186,8 @@ def _verify(piece: _Piece, sha256: str | None, git: str | None) -> str:
 
 
 def _git_name(path: Path) -> str:
-    digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
+    name = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
     with path.open("rb") as content:
         while block := content.read(BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+            name.update(block)
+    return name.hexdigest()

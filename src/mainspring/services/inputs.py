@@ -15,12 +15,12 @@ from urllib.parse import quote, unquote, urlsplit
 
 from mainspring.core.errors import MainspringError
 from mainspring.core.ids import new_capability, rfc3339
+from mainspring.core.marks import INPUT
 from mainspring.core.prediction import Prediction
 from mainspring.objects import Objects
 from mainspring.records.files import Files
 from mainspring.records.vault import Vault
 
-MARK = "mainspring-file://"
 _SECRET_LENGTH = 4
 _OWN_FILE = re.compile(r"^https?://[^/]+(?:/v1)*/files/([A-Za-z0-9_=-]+)(?:/download)?/?(?:\?.*)?$")
 _OWN_OUTPUT = re.compile(r"^https?://[^/]+/(outputs/[0-9a-z]{26}/[a-z2-7]{52}/[^/?#]+)$")
@@ -83,7 +83,7 @@ class Inputs:
             await asyncio.to_thread(shutil.copyfile, self._objects.path(own.key), target / name)
         else:
             name = await self._fetch(value, target / _safe(unquote(urlsplit(value).path.rpartition("/")[2])))
-        return MARK + quote(str(target / name))
+        return INPUT + quote(str(target / name))
 
 
 async def find_own(url: str, account: str, files: Files, objects: Objects, now: datetime) -> OwnFile | None:

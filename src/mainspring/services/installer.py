@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import logging
 import shutil
 import tempfile
@@ -25,7 +24,7 @@ from mainspring.records.catalog import Catalog, Version
 from mainspring.records.installed import Installations, Installed
 from mainspring.records.members import Members
 from mainspring.services.builder import Builder
-from mainspring.services.downloads import Progress
+from mainspring.services.downloads import Progress, digest
 from mainspring.services.hub import Hub, Wanted
 from mainspring.services.stores import Stores, parse_place
 from mainspring.settings import Settings
@@ -264,9 +263,8 @@ def _same(weights: Weights, directory: Path) -> bool:
         return False
     for name, wanted in weights.sha256.items():
         try:
-            with (directory / name).open("rb") as content:
-                if hashlib.file_digest(content, "sha256").hexdigest() != wanted:
-                    return False
+            if digest(directory / name) != wanted:
+                return False
         except OSError:
             return False
     return True

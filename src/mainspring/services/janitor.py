@@ -81,8 +81,7 @@ class Janitor:
             status = Status.CANCELED if prediction.attempt else Status.ABORTED
             ended = await self._predictions.end_waiting(prediction.id, status, now)
             if ended is not None:
-                self._feed.left(ended)
-                self._feed.close(ended)
+                self._feed.close_waiting(ended)
                 changed += 1
             elif await self._predictions.ask_cancel(prediction.id, now) is not None:
                 self._hints.hint("instances")

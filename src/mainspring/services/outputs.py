@@ -9,10 +9,11 @@ from urllib.parse import unquote
 
 from mainspring.core.errors import MainspringError
 from mainspring.core.ids import new_capability
+from mainspring.core.marks import OUTPUT
 from mainspring.objects import Objects, RefusedFileError
 
-MARK = b"mainspring-output://"
-_FILE = re.compile(rb'"mainspring-output://([A-Za-z0-9_-]{1,64})/([^"/\\]{1,1024})"')
+MARK = OUTPUT.encode()
+_FILE = re.compile(rb'"' + MARK + rb'([A-Za-z0-9_-]{1,64})/([^"/\\]{1,1024})"')
 
 
 class OutputError(MainspringError):

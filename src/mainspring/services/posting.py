@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import cached_property
+from types import MappingProxyType
 from typing import cast
 
 import httptools
 
 from mainspring.core.egress import Egress, RefusedTarget, Target, check_webhook_address
 from mainspring.core.errors import MainspringError
+from mainspring.core.webhooks import signature
 from mainspring.services.addresses import Resolver
 
 _IDLE_S = 30.0
@@ -19,6 +23,26 @@ _LONGEST_REPLY = 1 << 16
 
 class NotPosted(MainspringError):
     """There was no answer."""
+
+
+def signed(
+    target: Target,
+    body: bytes,
+    keys: Sequence[bytes],
+    message_id: str,
+    at: datetime,
+    more: Mapping[str, str] = MappingProxyType({}),
+) -> bytes:
+    """A JSON webhook as it goes over the wire, signed by each key (Standard Webhooks). more: further headers."""
+    stamp = int(at.timestamp())
+    named = {"Authorization": target.authorization} if target.authorization else {}
+    head = (
+        f"POST {target.path} HTTP/1.1\r\nHost: {target.authority}\r\nUser-Agent: Mainspring\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nwebhook-id: {message_id}\r\n"
+        f"webhook-timestamp: {stamp}\r\nwebhook-signature: {signature(keys, message_id, stamp, body)}\r\n"
+    )
+    head += "".join(f"{name}: {value}\r\n" for name, value in {**more, **named}.items())
+    return head.encode() + b"\r\n" + body
 
 
 class Poster:

@@ -97,8 +97,7 @@ class Rollouts:
         for prediction_id in unfinished:
             ended = await self._predictions.end_waiting(prediction_id, Status.CANCELED, now)
             if ended is not None:
-                self._feed.left(ended)
-                self._feed.close(ended)
+                self._feed.close_waiting(ended)
             else:
                 await self._predictions.ask_cancel(prediction_id, now)
         if unfinished:

@@ -8,7 +8,7 @@ from datetime import datetime
 from mainspring.core.ids import rfc3339
 from mainspring.core.prediction import Prediction
 from mainspring.database.hints import Hints
-from mainspring.records.predictions import Note, Predictions
+from mainspring.records.progress import Note, Progress
 
 
 class Scribe:
@@ -17,8 +17,8 @@ class Scribe:
     topic = "scribe"
     interval_s = 0.1
 
-    def __init__(self, predictions: Predictions, hints: Hints, now: Callable[[], datetime]) -> None:
-        self._predictions = predictions
+    def __init__(self, progress: Progress, hints: Hints, now: Callable[[], datetime]) -> None:
+        self._progress = progress
         self._hints = hints
         self._now = now
         self._notes: dict[str, Note] = {}
@@ -42,7 +42,7 @@ class Scribe:
             return 0
         notes, self._notes = list(self._notes.values()), {}
         self._beat += 1
-        await self._predictions.say(notes, self._beat, rfc3339(self._now()))
+        await self._progress.say(notes, self._beat, rfc3339(self._now()))
         if any(note.told for note in notes):
             self._hints.hint("webhooks")
         return len(notes)

@@ -10,12 +10,12 @@ from urllib.parse import unquote
 
 from mainspring.bundle import trained_version_id
 from mainspring.core.ids import rfc3339
+from mainspring.core.marks import OUTPUT
 from mainspring.core.prediction import Prediction
 from mainspring.objects import Objects
 from mainspring.records.catalog import Catalog, Version
-from mainspring.services.outputs import MARK, OutputError
+from mainspring.services.outputs import OutputError
 
-_MARK = MARK.decode()
 _NO_WEIGHTS = "train() must return a file, or an object whose `weights` is a file; it did not."
 
 
@@ -34,9 +34,9 @@ async def learned(
     given = json.loads(output or b"null")
     members: dict[str, Any] = given if isinstance(given, dict) else {"weights": given}
     mark = members.get("weights")
-    if not isinstance(mark, str) or not mark.startswith(_MARK):
+    if not isinstance(mark, str) or not mark.startswith(OUTPUT):
         raise OutputError(_NO_WEIGHTS)
-    key = f"outputs/{unquote(mark.removeprefix(_MARK))}"
+    key = f"outputs/{unquote(mark.removeprefix(OUTPUT))}"
     stored = await objects.stat(key)
     base = await catalog.get_version(training.model, training.version)
     destination = training.destination or ""

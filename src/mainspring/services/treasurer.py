@@ -14,14 +14,13 @@ from mainspring.core.ids import micros, new_id, rfc3339
 from mainspring.core.periods import PERIODS, began, resets
 from mainspring.core.prediction import Status
 from mainspring.core.pricing import tell_dollars
-from mainspring.core.webhooks import signature
 from mainspring.database.hints import Hints
 from mainspring.records.feed import Feed
 from mainspring.records.metering import Metering
 from mainspring.records.predictions import Predictions
 from mainspring.records.signing import Signing
 from mainspring.records.spending import Spending, Standing
-from mainspring.services.posting import NotPosted, Poster
+from mainspring.services.posting import NotPosted, Poster, signed
 
 log = logging.getLogger(__name__)
 _SETTLE_AFTER = timedelta(minutes=10)
@@ -104,8 +103,7 @@ class Treasurer:
     async def _end(self, prediction_id: str, at: str) -> bool:
         ended = await self._predictions.end_waiting(prediction_id, Status.CANCELED, at)
         if ended is not None:
-            self._feed.left(ended)
-            self._feed.close(ended)
+            self._feed.close_waiting(ended)
             return True
         if await self._predictions.ask_cancel(prediction_id, at) is None:
             return False
@@ -130,16 +128,9 @@ class Treasurer:
         try:
             target = check_webhook(limit.webhook or "", self._egress)
             body = json.dumps(_event(standing, now, soft=soft)).encode()
-            message_id, stamp = f"limit-{new_id(now)}", int(now.timestamp())
             keys = [secret.key for secret in await self._signing.secrets(standing.account, now)]
-            head = (
-                f"POST {target.path} HTTP/1.1\r\nHost: {target.authority}\r\nUser-Agent: Mainspring\r\n"
-                f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nwebhook-id: {message_id}\r\n"
-                f"webhook-timestamp: {stamp}\r\nwebhook-signature: {signature(keys, message_id, stamp, body)}\r\n"
-            )
-            if target.authorization:
-                head += f"Authorization: {target.authorization}\r\n"
-            status = await self._poster.post(target, head.encode() + b"\r\n" + body)
+            request = signed(target, body, keys, f"limit-{new_id(now)}", now)
+            status = await self._poster.post(target, request)
             if 200 <= status < 300:
                 await self._spending.told(limit, soft=soft, now=now)
                 return

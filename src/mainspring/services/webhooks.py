@@ -13,17 +13,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from mainspring.core.egress import Egress, RefusedTarget, Target, check_webhook, parse_target
+from mainspring.core.egress import Egress, RefusedTarget, Target, check_webhook
 from mainspring.core.ids import new_id, parse_time, rfc3339
 from mainspring.core.prediction import Prediction, Status
-from mainspring.core.webhooks import QUIET_S, pause_after, signature, wanted
+from mainspring.core.webhooks import QUIET_S, pause_after, wanted
 from mainspring.database.hints import Hints
 from mainspring.records.deliveries import Deliveries, Delivery, Settled, Try
 from mainspring.records.observed import Observed
+from mainspring.records.outbox import host_of
 from mainspring.records.predictions import Predictions
 from mainspring.records.rendering import Renderer, encode
 from mainspring.records.signing import Signing
-from mainspring.services.posting import NotPosted, Poster
+from mainspring.services.posting import NotPosted, Poster, signed
 from mainspring.services.storyteller import Storyteller, webhook_of
 
 log = logging.getLogger(__name__)
@@ -116,7 +117,7 @@ class Webhooks:
         events = wanted(prediction.webhook, prediction.webhook_events_filter)
         if not events:
             return
-        host = self._host(prediction.webhook or "")
+        host = host_of(prediction.webhook or "")
         lane = self._lanes.setdefault(host, Lane())
         direct = "completed" in events and "start" not in events and len(lane.queue) < _AHEAD
         if not (direct and self._take(lane, Delivery.completed(prediction, host))):
@@ -212,20 +213,9 @@ class Webhooks:
         else:
             body = await self._renderer.body(prediction, base)
         keys = [secret.key for secret in await self._signing.secrets(prediction.account, self._now())]
-        stamp = int(at.timestamp())
-        head = (
-            f"POST {target.path} HTTP/1.1\r\nHost: {target.authority}\r\nUser-Agent: Mainspring\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-            f"webhook-id: {delivery.webhook_id}\r\nwebhook-timestamp: {stamp}\r\n"
-            f"webhook-signature: {signature(keys, delivery.webhook_id, stamp, body)}\r\n"
-        )
-        if prediction.trace is not None and (
-            span := webhook_of(prediction, delivery.event, delivery.tries + 1)
-        ):
-            head += "".join(f"{name}: {value}\r\n" for name, value in span.headers().items())
-        if target.authorization:
-            head += f"Authorization: {target.authorization}\r\n"
-        return target, head.encode() + b"\r\n" + body
+        span = webhook_of(prediction, delivery.event, delivery.tries + 1)
+        request = signed(target, body, keys, delivery.webhook_id, at, span.headers() if span else {})
+        return target, request
 
     def _observe(self, settled: Settled, at: datetime) -> None:
         delivery, tried = settled.delivery, settled.latest
@@ -297,12 +287,6 @@ class Webhooks:
         oldest = new_id(now - _KEEP, bytes)
         while await self._deliveries.prune(oldest, _PRUNED_AT_ONCE):
             await asyncio.sleep(0)
-
-    def _host(self, url: str) -> str:
-        try:
-            return parse_target(url).origin
-        except RefusedTarget:
-            return ""
 
 
 def _is_void(event: str, prediction: Prediction) -> bool:

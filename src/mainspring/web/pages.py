@@ -10,7 +10,6 @@ from starlette.types import Scope
 from mainspring.api.context import Context
 from mainspring.api.session import SignInLinks
 from mainspring.api.wire import cursor, page
-from mainspring.records.sharing import Shares
 from mainspring.web import reference, static
 from mainspring.web.addresses import addresses
 from mainspring.web.collection_pages import CollectionPages
@@ -98,7 +97,7 @@ class _Pages:
     async def shared(self, request: Request) -> Response:
         """GET /s/{capability}: a prediction for whoever has its link, signed in or not."""
         ctx, capability = self._site.ctx, request.path_params["capability"]
-        share = await Shares(ctx.database).find(capability)
+        share = await ctx.shares.find(capability)
         prediction = await ctx.predictions.get(share.prediction) if share else None
         if prediction is None:
             return await self._site.nowhere(request)

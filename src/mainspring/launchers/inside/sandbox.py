@@ -70,11 +70,6 @@ def die_with_parent(parent: int) -> None:
         os._exit(1)
 
 
-def forbid_inspection() -> None:
-    """Keep other processes of this user from reading this one's memory and environment."""
-    _prctl(_PR_SET_DUMPABLE, 0, "dumpable")
-
-
 def enter_mount_namespace() -> None:
     """Get mounts of one's own, through a user namespace where this process lacks the right."""
     uid, gid = os.geteuid(), os.getegid()

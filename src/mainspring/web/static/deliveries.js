@@ -2,6 +2,7 @@
 import { call } from "./api.js";
 import { button, icon, make, toast, when } from "./dom.js";
 import { exact, span } from "./format.js";
+import { body, cell, head, row, table } from "./table.js";
 
 const shapes = { waiting: "starting", pending: "processing", delivered: "succeeded", superseded: "aborted", failed: "failed", dead: "failed" };
 const EVERY_MS = 3000;
@@ -15,7 +16,7 @@ function tries(one) {
 }
 
 // A row of a table. withPrediction: for lists about several predictions.
-export function row(one, sent, withPrediction = false) {
+export function delivery(one, sent, withPrediction = false) {
   const state = make("span", { class: "state", data: { state: shapes[one.state] } }, icon(shapes[one.state]), one.state === "dead" ? "given up" : one.state);
   const again = button("Send again", async () => {
     again.disabled = true;
@@ -26,22 +27,21 @@ export function row(one, sent, withPrediction = false) {
     } catch (error) { toast(error.message); again.disabled = false; }
   }, { class: "button small", "aria-label": `Send again: ${one.event}` });
   const next = one.next_attempt_at && make("span", { class: "under", title: exact(one.next_attempt_at) }, `next try in ${span(Math.max(0, Date.parse(one.next_attempt_at) - Date.now()))}`);
-  const cell = (word, ...children) => make("td", { role: "cell", data: { word } }, ...children);
-  return make("tr", { role: "row" }, cell("State", state, next), withPrediction && cell("Prediction", make("a", { href: `/p/${one.prediction}`, title: one.prediction }, make("code", { class: "id" }, one.prediction.slice(0, 12)))),
-    make("th", { scope: "row", role: "rowheader", data: { word: "Event" } }, one.event), make("td", { class: "address", role: "cell", data: { word: "URL" } }, make("code", { title: one.url }, one.url)), cell("Tries", tries(one)),
-    make("td", { class: "actions", role: "cell" }, one.state === "waiting" ? "" : again));
+  return row(cell("State", [state, next]), withPrediction && cell("Prediction", make("a", { href: `/p/${one.prediction}`, title: one.prediction }, make("code", { class: "id" }, one.prediction.slice(0, 12)))),
+    head("Event", one.event), cell("URL", make("code", { title: one.url }, one.url), { class: "address" }), cell("Tries", tries(one)), cell("", one.state === "waiting" ? "" : again, { class: "actions" }));
 }
 
-export function table(withPrediction = false) {
-  const heads = ["State", withPrediction && "Prediction", "Event", "URL", "Tries"].filter(Boolean).map((word) => make("th", { scope: "col", role: "columnheader" }, word));
-  const body = make("tbody", { role: "rowgroup" });
-  const box = make("div", { class: "table-box", tabIndex: 0, role: "region", "aria-label": "Webhook deliveries" }, make("table", { class: "table stacked", role: "table" }, make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, ...heads, make("th", { scope: "col", role: "columnheader" }, make("span", { class: "sr" }, "Actions")))), body));
-  return { box, body };
+// {box, rows}: the table, and where its rows go.
+export function deliveryTable(withPrediction = false) {
+  const rows = body();
+  const made = table("Webhook deliveries", ["State", ...(withPrediction ? ["Prediction"] : []), "Event", "URL", "Tries", ""].map((word) => [word]));
+  made.table.append(rows);
+  return { box: made.box, rows };
 }
 
 // Those of one prediction, looked at again while something is on its way.
 export async function deliveries(place, id) {
-  const { box, body } = table();
+  const { box, rows } = deliveryTable();
   let told = "";
   let timer = 0;
   async function look() {
@@ -49,7 +49,7 @@ export async function deliveries(place, id) {
     try {
       const { results } = await call(`/predictions/${id}/deliveries`);
       const text = JSON.stringify(results);
-      if (text !== told) body.replaceChildren(...results.map((one) => row(one, look)));
+      if (text !== told) rows.replaceChildren(...results.map((one) => delivery(one, look)));
       told = text;
       if (results.some(({ state }) => state === "pending" || state === "waiting")) timer = setTimeout(look, EVERY_MS);
     } catch (error) { toast(error.message); }

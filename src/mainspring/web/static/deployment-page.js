@@ -5,6 +5,7 @@ import { button, codeBlock, make, toast, when } from "./dom.js";
 import { census, figures } from "./figures.js";
 import { ReleaseForm } from "./release-form.js";
 import { rollout, stage } from "./rollout.js";
+import { cell, head, row } from "./table.js";
 
 const page = document.querySelector("[data-deployment]");
 const part = (name) => page.querySelector(`[data-${name}]`);
@@ -57,14 +58,13 @@ function banner({ state, serving_release: serving, failed_release: failed, error
   return null;
 }
 
-function row(one, current) {
+function releaseRow(one, current) {
   const { hardware, min_instances: least, max_instances: most } = one.configuration;
   const back = one.number !== current.number && most > 0 && button("Run again", () => release(current, runs(one), `Release what ${one.number} was`, "A new release with this version, hardware and numbers."), { class: "button small", "aria-label": `Run again: release ${one.number}` });
   const told = one.error && make("details", { class: "told" }, make("summary", {}, one.error.split("\n")[0].slice(0, 120)), make("pre", { class: "pane logs" }, [one.error, one.logs].filter(Boolean).join("\n\n")));
   const lived = one.live_at ? make("span", {}, when(one.live_at), one.ended_at && " to ", one.ended_at && when(one.ended_at)) : make("span", { class: "muted" }, "never");
-  const cell = (word, ...children) => make("td", { role: "cell", data: { word }, class: word === "Instances" ? "figure" : undefined }, ...children);
-  return make("tr", { role: "row" }, make("th", { scope: "row", role: "rowheader", data: { word: "Release" } }, make("code", {}, String(one.number))), cell("State", stage(one.state), told), cell("Version", version(one)),
-    cell("Hardware", make("code", {}, hardware)), cell("Instances", `${least}–${most}`), cell("Created", when(one.created_at)), cell("Served", lived), make("td", { class: "actions", role: "cell" }, back));
+  return row(head("Release", make("code", {}, String(one.number))), cell("State", [stage(one.state), told]), cell("Version", version(one)), cell("Hardware", make("code", {}, hardware)),
+    cell("Instances", `${least}–${most}`, { class: "figure" }), cell("Created", when(one.created_at)), cell("Served", lived), cell("", back, { class: "actions" }));
 }
 
 async function look() {
@@ -79,7 +79,7 @@ async function look() {
   part("chips").replaceChildren(make("span", { class: "chip" }, version(current)), make("span", { class: "chip" }, hardware), make("span", { class: "chip" }, `${least}–${most} instances`), make("span", { class: "chip" }, `release ${current.number}`));
   part("actions").replaceChildren(...actions(current));
   part("banner").replaceChildren(banner(one.rollout, current) ?? "");
-  part("releases").replaceChildren(...results.map((each) => row(each, current)));
+  part("releases").replaceChildren(...results.map((each) => releaseRow(each, current)));
 }
 
 async function every() {

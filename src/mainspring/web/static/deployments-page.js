@@ -4,6 +4,7 @@ import { dialogForm, labelled } from "./ask.js";
 import { codeBlock, make, toast } from "./dom.js";
 import { ReleaseForm } from "./release-form.js";
 import { rollout } from "./rollout.js";
+import { cell, head, row } from "./table.js";
 
 const EVERY_MS = 3000;
 const rows = document.querySelector("[data-rows]");
@@ -11,14 +12,13 @@ const box = document.querySelector("[data-box]");
 const none = document.querySelector("[data-none]");
 const known = new Map();
 
-function row({ owner, name, current_release: current, rollout: state, now }) {
+function deploymentRow({ owner, name, current_release: current, rollout: state, now }) {
   const { model, version, configuration: { hardware, min_instances: least, max_instances: most } } = current;
-  const cell = (word, ...children) => make("td", { role: "cell", data: { word } }, ...children);
-  const cells = [cell("State", rollout(state)), make("th", { scope: "row", role: "rowheader", class: "clip", title: name, data: { word: "Name" } }, make("a", { class: "row", href: `/deployments/${owner}/${name}` }, make("code", {}, name))),
-    make("td", { role: "cell", class: "clip", title: `${model}:${version}`, data: { word: "Model" } }, make("code", {}, model, make("span", { class: "muted" }, `@${version.slice(0, 8)}`))), cell("Hardware", make("code", {}, hardware))];
+  const link = make("a", { class: "row", href: `/deployments/${owner}/${name}` }, make("code", {}, name));
+  const what = make("code", {}, model, make("span", { class: "muted" }, `@${version.slice(0, 8)}`));
   const numbers = { Instances: `${least}–${most}`, Starting: now.starting, Idle: now.idle, Processing: now.processing, "In line": now.queue };
-  for (const [word, value] of Object.entries(numbers)) cells.push(make("td", { class: "figure", role: "cell", data: { word } }, String(value)));
-  return make("tr", { role: "row" }, ...cells);
+  return row(cell("State", rollout(state)), head("Name", link, { class: "clip", title: name }), cell("Model", what, { class: "clip", title: `${model}:${version}` }), cell("Hardware", make("code", {}, hardware)),
+    ...Object.entries(numbers).map(([word, value]) => cell(word, String(value), { class: "figure" })));
 }
 
 // Rows are replaced only when what they say has changed, so that the focus stays.
@@ -30,7 +30,7 @@ function show(found) {
     const before = known.get(one.name);
     names.add(one.name);
     if (before?.text !== text) {
-      const made = row(one);
+      const made = deploymentRow(one);
       const focused = before?.element.contains(document.activeElement);
       before?.element.replaceWith(made);
       known.set(one.name, { text, element: made });

@@ -3,7 +3,10 @@ import { acting, call } from "./api.js";
 import { make } from "./dom.js";
 
 const SPANS = { "1h": 3600, "24h": 86_400, "7d": 604_800, "30d": 2_592_000 };
-const NAMES = ["status", "source", "since", "model", "deployment"];
+const NAMES = ["status", "source", "since", "model", "deployment", "token"];
+
+// What is chosen and how it is called: models and deployments by their name, tokens by their id.
+const named = ({ owner, name, id, last_four: end }) => (owner ? [`${owner}/${name}`, `${owner}/${name}`] : [id, name || `…${end}`]);
 
 export class Filters {
   constructor(box, changed) {
@@ -62,7 +65,7 @@ export class Filters {
     for (const chip of this.chips) chip.ariaPressed = String(this.given[chip.dataset.name] === chip.dataset.value);
     for (const choice of this.choices) {
       const value = this.given[choice.name];
-      if (value && ![...choice.options].some((one) => one.value === value)) this.add(choice, value);
+      if (value) this.add(choice, value);
       choice.value = value;
       choice.classList.toggle("chosen", Boolean(value));
     }
@@ -72,13 +75,15 @@ export class Filters {
   async offer(choice) {
     try {
       const { results } = await call(choice.dataset.choose);
-      const known = new Set([...choice.options].map((one) => one.value));
-      for (const name of results.map((one) => `${one.owner}/${one.name}`).sort()) if (!known.has(name)) this.add(choice, name);
+      for (const [value, word] of results.map(named).sort(([, a], [, b]) => (a < b ? -1 : 1))) this.add(choice, value, word);
     } catch { /* what the address names can be chosen still */ }
   }
 
-  add(choice, value) {
-    choice.append(make("option", { value }, value));
+  // What the address names is there before it is known how it is called.
+  add(choice, value, word) {
+    const there = [...choice.options].find((one) => one.value === value);
+    if (!there) choice.append(make("option", { value }, word ?? value));
+    else if (word) there.textContent = word;
     choice.hidden = false;
   }
 }

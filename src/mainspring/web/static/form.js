@@ -25,8 +25,7 @@ export class Form {
   #row(field) {
     const [id, helpId, faultId, labelId] = ["input", "help", "fault", "label"].map(unique);
     const made = widget(Object.assign(field, { id, labelId }));
-    const grouped = field.kind === "list" && field.item !== "file";
-    const label = make(grouped ? "span" : "label", { id: labelId, class: grouped ? "label" : undefined, htmlFor: grouped ? undefined : id }, field.name);
+    const label = made.group ? make("span", { id: labelId, class: "label" }, field.name) : make("label", { id: labelId, htmlFor: id }, field.name);
     const canBeOut = !field.required && field.fallback === undefined;
     const include = canBeOut && make("input", { type: "checkbox", "aria-label": "Include", "aria-describedby": labelId });
     const head = make("div", { class: "field-head" }, label, make("span", {}, field.type), field.required && make("span", { class: "required" }, "required"),
@@ -114,9 +113,15 @@ export class Form {
     return this.fields.map((field) => [field.name, this.#check(field, true)]).filter(([, wrong]) => wrong);
   }
 
-  tell(name, text) {
-    const field = this.fields.find((one) => one.name === name);
-    if (field) this.#tell(field, text);
+  // Faults ([name or "", text]) told at their fields, and all of them above the form: what is to be shown there.
+  summary(faults, title = faults.length === 1 ? "One input needs another look:" : `${faults.length} inputs need another look:`) {
+    const rows = faults.map(([name, text]) => {
+      const field = this.fields.find((one) => one.name === name);
+      if (!field) return make("li", {}, text);
+      this.#tell(field, text);
+      return make("li", {}, make("a", { href: `#${name}`, on: { click: (event) => { event.preventDefault(); this.focus(name); } } }, `${name} ${text}`));
+    });
+    return [make("p", {}, title), make("ul", {}, ...rows)];
   }
 
   #tell(field, text) {

@@ -3,6 +3,7 @@ import { call } from "./api.js";
 import { dialogForm } from "./ask.js";
 import { button, copier, icon, make, toast } from "./dom.js";
 import { ago, bytes, exact, span } from "./format.js";
+import { body, cell, row, table } from "./table.js";
 
 const SHAPES = { booting: "starting", ready: "succeeded", stopping: "canceled", ended: "aborted" };
 const COLUMNS = [["State", "state-cell"], ["Version"], ["Hardware"], ["Memory", "figure"], ["GPU memory", "figure gpu"], ["Load", "figure"], ["Since", "figure"], ["", "actions"]];
@@ -27,8 +28,9 @@ function place(one) {
 class Line {
   constructor(one, again) {
     this.again = again;
-    this.cells = COLUMNS.map(([word, kind]) => make("td", { class: kind, role: "cell", data: { word } }));
-    this.element = make("tr", { role: "row", data: { id: one.id } }, ...this.cells);
+    this.cells = COLUMNS.map(([word, kind]) => cell(word, [], { class: kind }));
+    this.element = row(...this.cells);
+    this.element.dataset.id = one.id;
     this.logs = button("Setup logs", () => this.open(), { class: "button small quiet", "aria-label": `Setup logs of ${one.id}` });
     this.stop = button("Stop", () => this.end(), { class: "button small danger", "aria-label": `Stop ${one.id}` });
     this.cells.at(-1).append(this.logs, this.stop);
@@ -76,15 +78,13 @@ class Line {
 }
 
 export class Instances {
-  constructor(box, label, again) {
-    this.box = box;
+  constructor(place, label, again) {
     this.again = again;
     this.lines = new Map();
     this.groups = new Map();
-    const heads = COLUMNS.map(([word, kind]) => make("th", { scope: "col", role: "columnheader", class: kind }, word || make("span", { class: "sr" }, "Actions")));
-    this.table = make("table", { class: "table fleet-table stacked", role: "table" }, make("caption", { class: "sr" }, label), make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, ...heads)));
-    this.frame = make("div", { class: "table-box", tabIndex: 0, role: "region", "aria-label": label, hidden: true }, this.table);
-    box.append(this.frame);
+    Object.assign(this, table(label, COLUMNS, "fleet-table"), { place });
+    this.box.hidden = true;
+    place.append(this.box);
   }
 
   show(instances) {
@@ -96,8 +96,8 @@ export class Instances {
       else this.add(one);
     }
     for (const [model, rows] of this.groups) if (rows.children.length === 1) { rows.remove(); this.groups.delete(model); }
-    this.frame.hidden = instances.length === 0;
-    this.box.classList.toggle("with-gpus", instances.some((one) => one.devices.length));
+    this.box.hidden = instances.length === 0;
+    this.place.classList.toggle("with-gpus", instances.some((one) => one.devices.length));
   }
 
   add(one) {
@@ -109,7 +109,8 @@ export class Instances {
   group(model) {
     if (!this.groups.has(model)) {
       const head = make("th", { scope: "rowgroup", role: "rowheader", colSpan: COLUMNS.length }, make("a", { href: `/${model}` }, model));
-      const rows = make("tbody", { role: "rowgroup" }, make("tr", { class: "group", role: "row" }, head));
+      const rows = body(row(head));
+      rows.firstElementChild.classList.add("group");
       this.table.append(rows);
       this.groups.set(model, rows);
     }

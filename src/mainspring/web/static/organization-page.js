@@ -3,6 +3,7 @@ import { call } from "./api.js";
 import { dialogForm } from "./ask.js";
 import { button, make, toast } from "./dom.js";
 import { when } from "./listing.js";
+import { body, cell, head, row, table } from "./table.js";
 
 const box = document.querySelector("[data-people]");
 const form = document.querySelector("[data-add]");
@@ -29,11 +30,10 @@ const remove = (one) => button("Remove", () => dialogForm({
 }), { class: "button small danger", "aria-label": `Remove ${one.account}` });
 
 function show({ members }) {
-  const heads = ["Username", "Name", "Role", "Since", ...(manages ? [make("span", { class: "sr" }, "Actions")] : [])];
-  const rows = members.map((one) => make("tr", {}, make("th", { scope: "row" }, make("code", {}, one.account)), make("td", {}, one.name), make("td", {}, role(one)),
-    make("td", { class: "muted" }, when(one.added_at)), manages && make("td", { class: "actions" }, remove(one))));
-  box.replaceChildren(make("div", { class: "table-box" }, make("table", { class: "table" }, make("caption", { class: "sr" }, "People"),
-    make("thead", {}, make("tr", {}, ...heads.map((head) => make("th", { scope: "col" }, head)))), make("tbody", {}, ...rows))));
+  const made = table("People", ["Username", "Name", "Role", "Since", ...(manages ? [""] : [])].map((word) => [word]));
+  made.table.append(body(...members.map((one) => row(head("Username", make("code", {}, one.account)), cell("Name", one.name), cell("Role", role(one)), cell("Since", when(one.added_at)),
+    manages && cell("", remove(one), { class: "actions" })))));
+  box.replaceChildren(made.box);
 }
 
 async function load() {

@@ -45,20 +45,11 @@ part("form").addEventListener("input", () => { part("summary").replaceChildren()
 
 // --- faults
 
-function tell(faults, head) {
-  const rows = faults.map(([name, text]) => {
-    if (!name) return make("li", {}, text);
-    form.tell(name, text);
-    return make("li", {}, make("a", { href: `#${name}`, on: { click: (event) => { event.preventDefault(); form.focus(name); } } }, `${name} ${text}`));
-  });
-  part("summary").replaceChildren(make("p", {}, head), make("ul", {}, ...rows));
-}
-
 function refused(error) {
   if (error.status === 401) { signIn(); return; }
   if (error.fields?.length) {
     const faults = serverFaults(error.fields, form.names);
-    tell(faults, "The server refused the input:");
+    part("summary").replaceChildren(...form.summary(faults, "The server refused the input:"));
     form.focus(faults[0][0]);
   } else part("summary").replaceChildren(make("p", {}, `${error.message} `, error.status === 402 && make("a", { href: "/usage" }, "Usage and limits")));
 }
@@ -124,7 +115,7 @@ async function start() {
   part("summary").replaceChildren();
   const faults = form.check();
   if (faults.length) {
-    tell(faults, faults.length === 1 ? "One input needs another look:" : `${faults.length} inputs need another look:`);
+    part("summary").replaceChildren(...form.summary(faults));
     if (view !== "form") part("views").firstElementChild.click();
     form.focus(faults[0][0]);
     return;
@@ -133,7 +124,7 @@ async function start() {
   part("cancel").hidden = true;
   try {
     const input = await form.sent();
-    watch(await (deployment ? deploy(deployment, input) : predict(data.latest ? `${data.model}:${data.version}` : data.version, input)), input);
+    watch(await (deployment ? deploy(deployment, input) : predict(`${data.model}:${data.version}`, input)), input);
     part("cancel").hidden = false;
     if (matchMedia("(max-width: 959px)").matches) document.querySelector(".output-side").scrollIntoView({ behavior: "smooth" });
   } catch (error) {

@@ -116,7 +116,7 @@ export class Result {
     this.timeline.show(this.shown);
     const { cost: costs, metrics = {}, created_at: created, started_at: started, completed_at: completed, status } = this.shown;
     const end = completed ? Date.parse(completed) : Date.now();
-    const cost = costs ? `, ${Number(costs.amount) || !costs.at_replicate ? money(Number(costs.amount)) : `${money(Number(costs.at_replicate))} at Replicate`}` : "";
+    const cost = costs ? `, ${Number(costs.amount) || !Number(costs.at_replicate) ? money(Number(costs.amount)) : `${money(Number(costs.at_replicate))} at Replicate`}` : "";
     const ran = metrics.predict_time !== undefined ? metrics.predict_time * 1000 : end - Date.parse(started ?? created);
     this.clock.textContent = ended(status) && !started ? "" : `${span(ran)}${cost}`;
     if (ended(status)) this.progress.hidden = true;

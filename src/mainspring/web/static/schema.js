@@ -38,7 +38,7 @@ export function fields({ properties, required }) {
   });
 }
 
-export function typeName(schema) {
+function typeName(schema) {
   const options = schema.anyOf ?? schema.oneOf;
   if (options) return [...new Set(options.filter((one) => one.type !== "null").map(typeName))].join(" or ");
   const types = [schema.type].flat().filter((one) => one && one !== "null");

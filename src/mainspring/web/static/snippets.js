@@ -7,6 +7,7 @@ const hasFiles = (value) => isFile(value) || (Array.isArray(value) && value.some
 const anyFiles = (input) => Object.values(input).some(hasFiles);
 const quote = (text) => JSON.stringify(text);
 const shell = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'"'"'`)}'`);
+// Never an id alone: several models can have it.
 const reference = (call) => (call.latest ? call.model : `${call.model}:${call.version}`);
 const indent = (text, by) => text.replaceAll("\n", `\n${by}`);
 
@@ -63,7 +64,7 @@ export function python(call, way = "run") {
     return `import replicate\n\nfor event in replicate.stream(\n${given}):\n    print(event, end="", flush=True)`;
   }
   if (way === "async" || way === "webhook") {
-    const target = call.latest ? `model=${quote(call.model)}` : `version=${quote(call.version)}`;
+    const target = call.latest ? `model=${quote(call.model)}` : `version=${quote(reference(call))}`;
     const hook = way === "webhook" ? '    webhook="https://example.com/done",\n    webhook_events_filter=["completed"],\n' : "";
     const after = way === "webhook" ? "print(prediction.id)" : "print(prediction.status)\nprediction.wait()\nprint(prediction.output)";
     return `import replicate\n\nprediction = replicate.predictions.create(\n    ${target},\n    input=${lines(call.input, inPython, "    ")},\n${hook})\n${after}`;
@@ -84,7 +85,7 @@ export function javascript(call, way = "run") {
   const head = [names.length && `import { ${names.join(", ")} } from "node:fs/promises";`, 'import Replicate from "replicate";', "",
     `const replicate = new Replicate({ baseUrl: ${quote(base)} });`, `const input = ${lines(call.input, inJavascript, "").replaceAll("\n    ", "\n  ")};`].filter((line) => line !== 0).join("\n");
   const model = quote(reference(call));
-  const target = call.latest ? `model: ${quote(call.model)}` : `version: ${quote(call.version)}`;
+  const target = call.latest ? `model: ${quote(call.model)}` : `version: ${quote(reference(call))}`;
   const stream = `for await (const event of replicate.stream(${model}, { input })) {\n  process.stdout.write(\`\${event}\`);\n}`;
   const ways = {
     stream,
@@ -103,7 +104,7 @@ export function javascript(call, way = "run") {
 export function curl(call, way = "run") {
   const url = call.latest ? `${call.base.here}/v1/models/${call.model}/predictions` : `${call.base.here}/v1/predictions`;
   const hook = way === "webhook" ? { webhook: "https://example.com/done", webhook_events_filter: ["completed"] } : {};
-  const body = { ...(call.latest ? {} : { version: call.version }), input: plain(call.input), ...hook };
+  const body = { ...(call.latest ? {} : { version: reference(call) }), input: plain(call.input), ...hook };
   const wait = way === "run" ? ' \\\n  -H "Prefer: wait"' : "";
   const post = (options) => `curl ${options} ${shell(url)} \\\n  -H "Authorization: Bearer $REPLICATE_API_TOKEN" \\\n  -H "Content-Type: application/json"${wait} \\\n  -d ${shell(indent(JSON.stringify(body, null, 2), "  "))}`;
   if (way === "stream") {

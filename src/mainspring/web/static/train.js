@@ -6,6 +6,7 @@ import { Form } from "./form.js";
 import { span } from "./format.js";
 import { Result } from "./result.js";
 import { serverFaults } from "./schema.js";
+import { cell, head, row } from "./table.js";
 
 const data = pageData();
 const part = (name) => document.querySelector(`[data-${name}]`);
@@ -20,15 +21,6 @@ function complain(text) {
   part("destination-fault").hidden = !text;
   if (text) destination.setAttribute("aria-invalid", "true");
   else destination.removeAttribute("aria-invalid");
-}
-
-function tell(faults, head) {
-  const rows = faults.map(([name, text]) => {
-    if (!form.names.includes(name)) return make("li", {}, text);
-    form.tell(name, text);
-    return make("li", {}, make("a", { href: `#${name}`, on: { click: (event) => { event.preventDefault(); form.focus(name); } } }, `${name} ${text}`));
-  });
-  part("summary").replaceChildren(make("p", {}, head), make("ul", {}, ...rows));
 }
 
 // The destination as owner/name, made when it is not there; null when it can't be one.
@@ -78,14 +70,14 @@ function became({ output }) {
 function refused(error) {
   start.disabled = false;
   if (error.status === 401) signIn();
-  else if (error.fields?.length) tell(serverFaults(error.fields, form.names), "The server refused the input:");
+  else if (error.fields?.length) part("summary").replaceChildren(...form.summary(serverFaults(error.fields, form.names), "The server refused the input:"));
   else part("summary").replaceChildren(make("p", {}, error.message));
 }
 
 start.addEventListener("click", async () => {
   part("summary").replaceChildren();
   const faults = form.check();
-  if (faults.length) { tell(faults, "An input needs another look:"); form.focus(faults[0][0]); return; }
+  if (faults.length) { part("summary").replaceChildren(...form.summary(faults)); form.focus(faults[0][0]); return; }
   start.disabled = true;
   try {
     const name = await ready();
@@ -100,20 +92,19 @@ part("cancel").addEventListener("click", async () => {
   try { await cancel(current.id); current.hurry(); } catch (error) { toast(error.message); }
 });
 
-function row(one) {
+function trainingRow(one) {
   const version = became(one);
   const ran = one.metrics?.predict_time;
-  const cell = (word, ...children) => make("td", { role: "cell", data: { word } }, ...children);
-  return make("tr", { role: "row" }, cell("Status", state(one.status)), make("th", { scope: "row", role: "rowheader", data: { word: "ID" } }, make("a", { class: "row", href: `/p/${one.id}`, title: one.id }, make("code", {}, one.id.slice(0, 12)))),
+  return row(cell("Status", state(one.status)), head("ID", make("a", { class: "row", href: `/p/${one.id}`, title: one.id }, make("code", {}, one.id.slice(0, 12)))),
     cell("Became", version ? make("a", { href: version }, make("code", {}, `${one.output.version.slice(0, one.output.version.indexOf(":") + 9)}`)) : make("span", { class: "muted" }, "–")),
-    cell("Created", when(one.created_at)), make("td", { class: "figure", role: "cell", data: { word: "Ran" } }, ran === undefined ? "" : span(ran * 1000)));
+    cell("Created", when(one.created_at)), cell("Ran", ran === undefined ? "" : span(ran * 1000), { class: "figure" }));
 }
 
 async function before() {
   const { results } = await call("/trainings");
   const mine = results.filter((one) => one.model === data.model).slice(0, 20);
   part("before").hidden = !mine.length;
-  part("rows").replaceChildren(...mine.map(row));
+  part("rows").replaceChildren(...mine.map(trainingRow));
 }
 
 async function own() {

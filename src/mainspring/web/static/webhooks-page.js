@@ -3,11 +3,11 @@ import { call } from "./api.js";
 import { dialogForm } from "./ask.js";
 import { button, copier, make, segments, toast } from "./dom.js";
 import { exact } from "./format.js";
-import { row, table } from "./deliveries.js";
+import { delivery, deliveryTable } from "./deliveries.js";
 
 const part = (name) => document.querySelector(`[data-${name}]`);
 const EVERY_MS = 4000;
-const { box, body } = table(true);
+const { box, rows } = deliveryTable(true);
 const none = part("none");
 const older = button("Older", () => look(next));
 let kind = "deliveries";
@@ -46,7 +46,7 @@ async function look(from = null) {
     if (asked !== kind) return;
     const text = JSON.stringify(page.results);
     next = page.next ? `/webhooks/${kind}${new URL(page.next).search}` : null;
-    if (text !== told) body.replaceChildren(...page.results.map((one) => row(one, () => look(from), true)));
+    if (text !== told) rows.replaceChildren(...page.results.map((one) => delivery(one, () => look(from), true)));
     told = text;
     box.hidden = !page.results.length;
     none.hidden = page.results.length > 0;

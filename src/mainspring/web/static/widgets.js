@@ -1,4 +1,4 @@
-// One widget per kind of input: {element, control, get(), set(value)}. get() gives undefined for what is left empty.
+// One widget per kind of input: {element, control, group?, get(), set(value)}; a group is no form control for a <label>. get() gives undefined for what is left empty.
 // get() throws SyntaxError for what can't be read. A change makes a bubbling "input" event.
 import { icon, iconButton, make, unique, button } from "./dom.js";
 import { filesWidget, fileWidget } from "./files.js";
@@ -25,6 +25,26 @@ function secret(field) {
 
 function choice(field) {
   const values = field.schema.enum.filter((one) => one !== null);
+  // An item of a list has no label of its own, and a row that is short.
+  return field.labelId && fitsInALine(values) ? pick(field, values) : select(field, values);
+}
+
+// 2 to 4 words that fit beside each other on a phone.
+const fitsInALine = (values) => values.length >= 2 && values.length <= 4 && values.join("").length <= 30;
+
+function pick(field, values) {
+  const options = values.map(() => make("input", { type: "radio", name: field.id }));
+  const control = make("div", { id: field.id, class: "pick", role: "radiogroup", "aria-labelledby": field.labelId },
+    ...values.map((one, at) => make("label", {}, options[at], make("span", {}, String(one)))));
+  control.focus = (how) => (options.find((one) => one.checked) ?? options[0]).focus(how);
+  return {
+    element: control, control, group: true,
+    get: () => values[options.findIndex((one) => one.checked)],
+    set: (value) => { for (const [at, one] of options.entries()) one.checked = values[at] === value; },
+  };
+}
+
+function select(field, values) {
   const empty = field.fallback === undefined && make("option", { value: "" }, field.required ? "Choose…" : "—");
   const control = make("select", { id: field.id }, empty, ...values.map((one, at) => make("option", { value: String(at) }, String(one))));
   return {
@@ -74,7 +94,7 @@ function checkbox(field) {
 function list(field) {
   if (field.item === "file") return filesWidget(field);
   const rows = sortable(make("ul", { class: "items" }));
-  const one = { ...field, name: "", kind: field.item, schema: { maxLength: 40, ...field.schema.items }, fallback: undefined, required: false };
+  const one = { ...field, name: "", labelId: undefined, kind: field.item, schema: { maxLength: 40, ...field.schema.items }, fallback: undefined, required: false };
   const add = (value, focus = false) => {
     const inner = widget({ ...one, id: unique("item") });
     inner.set(value);
@@ -91,7 +111,7 @@ function list(field) {
   const element = make("div", { role: "group", "aria-labelledby": field.labelId }, rows, adder);
   const values = () => [...rows.children].map((row) => row.inner.get()).filter((value) => value !== undefined);
   return {
-    element, control: adder,
+    element, control: adder, group: true,
     get: () => { const found = values(); return found.length || field.required ? found : undefined; },
     set: (value) => { rows.replaceChildren(); for (const item of value ?? []) add(item); },
   };
