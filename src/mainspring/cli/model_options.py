@@ -6,7 +6,16 @@ from typing import Annotated, Any
 
 import typer
 
-from mainspring.cli.terminal import CliError, size
+from mainspring.cli.terminal import CliError
+from mainspring.core.sizes import parse_size
+
+
+def _size(text: str) -> int:
+    try:
+        return parse_size(str(text))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
 
 Description = Annotated[str | None, typer.Option(help="One sentence on what it does.")]
 MinInstances = Annotated[int | None, typer.Option(min=0, help="Instances that are always kept warm.")]
@@ -16,12 +25,12 @@ IdleTimeout = Annotated[
 ]
 Memory = Annotated[
     int | None,
-    typer.Option(parser=size, metavar="SIZE", help="Memory of an instance, like 4GB; 0: as measured."),
+    typer.Option(parser=_size, metavar="SIZE", help="Memory of an instance, like 4GB; 0: as measured."),
 ]
 GpuMemory = Annotated[
     int | None,
     typer.Option(
-        parser=size, metavar="SIZE", help="Memory that an instance takes on each of its GPUs, like 12GB."
+        parser=_size, metavar="SIZE", help="Memory that an instance takes on each of its GPUs, like 12GB."
     ),
 ]
 Gpus = Annotated[int | None, typer.Option(min=0, help="GPUs of an instance.")]

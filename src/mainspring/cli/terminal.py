@@ -96,15 +96,3 @@ def stderr_console() -> Console:
     from rich.console import Console
 
     return Console(stderr=True, highlight=False, markup=False)
-
-
-def size(text: str) -> int:
-    """An option's bytes, like 12GB."""
-    import typer
-
-    from mainspring.core.sizes import parse_size
-
-    try:
-        return parse_size(str(text))
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
