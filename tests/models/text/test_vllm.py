@@ -53,7 +53,7 @@ async def test_vllm_streams_batches_and_obeys(vllm: Instance) -> None:
     assert told.times[len(told.times) // 2] - told.times[0] > (told.times[-1] - told.times[0]) / 4
     assert (told.metrics["input_token_count"], told.metrics["output_token_count"]) == (4, 80)
 
-    exactly = {"min_tokens": 24, "max_tokens": 24, "prompt_template": "{system_prompt} {prompt}"}
+    exactly = {"min_tokens": 80, "max_tokens": 80, "prompt_template": "{system_prompt} {prompt}"}
     await every_input_counts(vllm, {"prompt": "She was", "seed": 1, "temperature": 1.0, **exactly})
 
     together = await asyncio.gather(

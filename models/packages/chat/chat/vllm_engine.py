@@ -16,6 +16,7 @@ from chat.tokens import encode
 
 MOST_OF_A_GPU = 0.9
 HIGHEST = 2.0
+ON_CPU = {"tensor_parallel_size": 1, "worker_extension_cls": "chat.tiles.Tiles"}
 
 
 class Vllm:
@@ -76,17 +77,17 @@ def engine_arguments(directory: Path, config: Config, gpu_bytes: int | None) -> 
         "tokenizer": str(directory),
         "max_model_len": config.context,
         "max_num_seqs": config.requests,
-        "tensor_parallel_size": config.vllm.tensor_parallel if gpu_bytes else 1,
         "enforce_eager": config.vllm.eager,
         "load_format": "dummy" if config.weights.random else "auto",
         "enable_log_requests": False,
-        **({"gpu_memory_utilization": _share(config, gpu_bytes)} if gpu_bytes else {}),
+        **(_on_gpus(config, gpu_bytes) if gpu_bytes else ON_CPU),
     }
 
 
-def _share(config: Config, gpu_bytes: int) -> float:
+def _on_gpus(config: Config, gpu_bytes: int) -> dict[str, Any]:
     wanted = config.vllm.gpu_memory or int(os.environ.get("MAINSPRING_GPU_MEMORY", "0"))
-    return min(MOST_OF_A_GPU, wanted / gpu_bytes) if wanted else MOST_OF_A_GPU
+    share = min(MOST_OF_A_GPU, wanted / gpu_bytes) if wanted else MOST_OF_A_GPU
+    return {"tensor_parallel_size": config.vllm.tensor_parallel, "gpu_memory_utilization": share}
 
 
 def start_vllm(directory: Path, config: Config) -> Vllm:
