@@ -111,13 +111,17 @@ def missing(server: Server, accepted: list[str], receiver: Receiver) -> set[str]
 
 
 def in_order(got: list[dict[str, Any]]) -> bool:
-    """No event of a prediction comes first after one that follows it; a kill may repeat what was told before it."""
+    """No event of a run comes first after one that follows it, and none after the prediction's end.
+
+    A kill may repeat what was told before it, and what it cut off begins again with a `start` of its own.
+    """
     seen: dict[str, int] = defaultdict(int)
     told: set[str] = set()
     for entry in got:
         webhook_id = entry["headers"]["webhook-id"]
-        event = webhook_id.split("-")[1]
-        prediction = entry["said"]["id"]
+        prediction, event, revision = webhook_id.split("-")
+        if event == "start" and int(revision) > 1 and seen[prediction] < RANKS["completed"]:
+            seen[prediction] = RANKS["start"]
         if RANKS[event] < seen[prediction] and webhook_id not in told:
             return False
         seen[prediction] = max(seen[prediction], RANKS[event])

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from mainspring.records.catalog import Model
+from mainspring.records.predictions import Predictions
 from mainspring.testing import FakeCog, Run, WorkerCrash
 from tests.services.conftest import House, Open, eventually
 from tests.services.school import TRAINABLE, School, add_trainable, train, until
@@ -263,6 +264,27 @@ async def test_what_was_made_can_be_trained_further(house: House, school: School
     assert house.launcher.launches[-1].weights is not None
     assert further["output"]["version"] != ended["output"]["version"]
     assert (await house.create("me/tuned", wait=True))["output"] == "learned more"
+
+
+async def test_who_sees_that_a_training_has_ended_runs_what_it_made(
+    house: House, school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = await add_trainable(house)
+    await until(house, (await train(house, base)).json(), "succeeded")
+    assert (await house.create("me/tuned", wait=True))["output"] == "learned"
+    finish, seen = Predictions.finish, asyncio.Event()
+
+    async def learn_late_that_it_is_written(*given: Any, **more: Any) -> Any:
+        ended = await finish(*given, **more)
+        if given[1].kind == "training":
+            await seen.wait()
+        return ended
+
+    monkeypatch.setattr(Predictions, "finish", learn_late_that_it_is_written)
+    school.content = b"learned more"
+    await until(house, (await train(house, base)).json(), "succeeded")
+    assert (await house.create("me/tuned", wait=True))["output"] == "learned more"
+    seen.set()
 
 
 async def test_a_version_that_is_trained_stays_and_its_end_takes_the_weights_along(

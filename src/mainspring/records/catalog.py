@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -219,19 +220,21 @@ class Catalog:
 
         Returns the version as it is stored. Raises NotFound without such a model.
         """
-        _, _, rows = await self._database.write(
-            *self.registration(replace(version, model=model)),
-            Statement(GET_VERSION, {"model": model, "id": version.id}, guard=True),
-        )
-        self.forget()
+        stored = Statement(GET_VERSION, {"model": model, "id": version.id}, guard=True)
+        with self.changing():
+            _, _, rows = await self._database.write(*self.registration(replace(version, model=model)), stored)
         if not rows:
             raise NotFound(f"The model {model} does not exist")
         return _version(rows[0])
 
     def registration(self, version: Version) -> tuple[Statement, Statement]:
-        """What makes version its model's latest; undone when there is no such model. `forget` after it is written."""
+        """What makes version its model's latest; undone without such a model. To be written while `changing`."""
         latest = {**_this(version.model), "id": version.id, "created_at": version.created_at}
         return Statement(ADD_VERSION, _version_row(version)), Statement(SET_LATEST, latest, guard=True)
+
+    def changing(self) -> AbstractContextManager[None]:
+        """What is asked for meanwhile is read, not remembered."""
+        return self._recent.changing()
 
     def forget(self) -> None:
         """Read again what is asked for next."""

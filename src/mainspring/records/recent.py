@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -20,6 +21,7 @@ class Recent:
         self._clock = clock
         self._answers: dict[Hashable, tuple[float, Any]] = {}
         self._generation = 0
+        self._changes = 0
 
     def get(self, key: Hashable) -> Any | None:
         """The answer, if it is fresh."""
@@ -45,8 +47,21 @@ class Recent:
         self._generation += 1
         self._answers.clear()
 
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Remember nothing while something is written that others can read before the writer knows of it."""
+        self._changes += 1
+        self.forget()
+        try:
+            yield
+        finally:
+            self._changes -= 1
+            self.forget()
+
     def put(self, key: Hashable, answer: Any) -> None:
         """Remember an answer; when there are too many, the oldest is forgotten."""
+        if self._changes:
+            return
         self._answers.pop(key, None)
         while len(self._answers) >= self._size:
             del self._answers[next(iter(self._answers))]

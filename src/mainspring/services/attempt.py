@@ -108,9 +108,8 @@ class Attempt:
         most = self._desk.settings.cache_bytes
         kept = keep(self.prediction, outcome, self._outputs.size, now, most)
         finish, also = self._desk.predictions.finish, (*made, *kept)
-        final = await until_written(lambda: finish(self.prediction, outcome, now, also))
-        if made:
-            self._desk.catalog.forget()
+        with self._desk.catalog.changing() if made else contextlib.nullcontext():
+            final = await until_written(lambda: finish(self.prediction, outcome, now, also))
         if final is not None:
             self._desk.feed.close(final)
         await self._outputs.drop(final.output if final is not None else None)
