@@ -8,7 +8,6 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -60,10 +59,10 @@ async def test_builds_once_for_all(root: Path, source: Path) -> None:
     for path in (one.path, Path(file), Path(file).parent):
         assert not stat.S_IMODE(path.stat().st_mode) & 0o222
 
-    started = time.monotonic()
+    said = len(lines)
     again = await Environments(root).ensure(config(), source, lines.append)
     assert again == one
-    assert time.monotonic() - started < 0.5
+    assert lines[said:] == ["The environment is here already"]
     assert [path.name for path in (root / "envs").iterdir()] == [one.digest]
 
 
@@ -166,7 +165,7 @@ def slow_index(source: Path) -> str:
 
 async def gone(pid: int) -> None:
     """Until the process is gone or a zombie of somebody else."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while True:
             try:
                 state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
@@ -178,7 +177,7 @@ async def gone(pid: int) -> None:
 
 
 async def written(file: str) -> tuple[int, str]:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while not os.path.exists(file):
             await asyncio.sleep(0.01)
     pid, _, seen = Path(file).read_text().partition(" ")
@@ -198,8 +197,8 @@ async def test_cancel_and_time_limit_end_the_build(
         await task
     await gone(pid)
     os.unlink(slow_index)
-    with pytest.raises(BundleError, match="took longer than 2 s"):
-        await Environments(root, timeout_s=2).ensure(wanted, source, lambda _: None)
+    with pytest.raises(BundleError, match="took longer than 5 s"):
+        await Environments(root, timeout_s=5).ensure(wanted, source, lambda _: None)
     await gone((await written(slow_index))[0])
 
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from tests.e2e.server import Server
+from tests.e2e.test_crash import call
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "docs" / "examples"
@@ -28,6 +29,15 @@ def program(server: Server, name: str, *arguments: object, **variables: str | No
     )
     assert done.returncode == 0, done.stderr + server.log.read_text()[-3000:]
     return done.stdout.splitlines()
+
+
+def several(server: Server) -> list[str]:
+    """What several.py has just printed, by the records: three answers, asked in this order, and the stream."""
+    newest = call(server, "GET", "/v1/predictions")["results"][:4]
+    ended = [call(server, "GET", f"/v1/predictions/{each['id']}") for each in newest]
+    answers = {each["input"]["prompt"]: "".join(each["output"]) for each in ended}
+    three = [answers[f"Tell me about {metal}."] for metal in ("copper", "iron", "gold")]
+    return [*("- " + " ".join(answer.split()) for answer in three), *f"{answers['And tin?']}\n".splitlines()]
 
 
 def add(server: Server, *arguments: str | Path) -> None:

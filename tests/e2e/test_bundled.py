@@ -45,7 +45,7 @@ def test_a_language_model_streams_and_obeys_its_inputs(server: Server, client: r
     model = push(server, "smollm2-135m-instruct")
     asked = {"prompt": "List three uses of copper.", "max_tokens": 40, "seed": 1, "temperature": 0.1}
     pieces = [str(e) for e in client.stream(model, input=asked) if e.event.value == "output"]
-    assert len(pieces) > 20
+    assert len(pieces) > 5
     assert "copper" in "".join(pieces).lower()
     again = "".join(client.run(model, input=asked))
     assert again == "".join(pieces), "the seed decides"

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.examples import EXAMPLES, MODELS, ROOT, Kept, add, program
+from tests.e2e.examples import EXAMPLES, MODELS, ROOT, Kept, add, program, several
 from tests.e2e.server import Server
 from tests.e2e.test_crash import call
 from tests.ports import free_port
@@ -90,8 +90,8 @@ def until(look: Callable[[], Any], limit_s: float = 60) -> Any:
 def test_a_chat_model_answers(chat: Server) -> None:
     said = "\n".join(program(chat, "chat.py"))
     assert "copper" in said.lower()
-    assert len(said) > 60
     newest = call(chat, "GET", "/v1/predictions")["results"][0]
+    assert "".join(call(chat, "GET", f"/v1/predictions/{newest['id']}")["output"]) == said
     assert newest["ran"]["weights"] == SMALL, "nobody may take these for Llama's"
     (running,) = (each["id"] for each in instances(chat) if each["model"] == CHAT)
     log = call(chat, "GET", f"/v1/fleet/{running}")["setup_logs"]
@@ -110,15 +110,11 @@ def test_its_answer_is_streamed_while_it_is_written(chat: Server) -> None:
     assert first + rest == "\n".join(program(chat, "chat.py")) + "\n", "the seed decides"
     assert newest["model"] == CHAT
     ended = call(chat, "GET", f"/v1/predictions/{newest['id']}")
-    assert len(ended["output"]) > 20
+    assert len(ended["output"]) > 5
 
 
 def test_several_are_asked_at_once(chat: Server) -> None:
-    said = program(chat, "several.py")
-    three, streamed = said[:3], "\n".join(said[3:])
-    assert all(line.startswith("- ") and len(line) > 20 for line in three)
-    assert len(set(three)) == 3
-    assert len(streamed) > 20
+    assert program(chat, "several.py") == several(chat)
 
 
 def test_create_poll_print(server: Server) -> None:

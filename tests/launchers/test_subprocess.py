@@ -88,7 +88,7 @@ def is_gone(pid: int) -> bool:
 
 
 async def gone(pid: int) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not is_gone(pid):
             await asyncio.sleep(0.01)
 
@@ -205,7 +205,7 @@ async def test_wait_returns_when_the_process_has_ended(tmp_path: Path) -> None:
         await asyncio.sleep(0)
         assert not waiting.done()
         os.kill(instance.launched.pid, signal.SIGKILL)
-        await asyncio.wait_for(waiting, 5)
+        await asyncio.wait_for(waiting, 30)
         assert not instance.launcher.alive(instance.launched)
 
 

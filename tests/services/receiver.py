@@ -50,7 +50,7 @@ class Receiver:
         return f"http://localhost:{self.port}/hook?a=b"
 
     async def until(self, count: int) -> list[Received]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while len(self.received) < count:
                 await asyncio.sleep(0.002)
         return self.received

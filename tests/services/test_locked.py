@@ -31,7 +31,7 @@ async def test_creates_wait_for_it_and_what_only_reads_does_not(open_house: Open
     first = await house.create(model, wait=True)
     with held(house):
         creating = [asyncio.create_task(house.create(model)) for _ in range(5)]
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(10):
             for path in (
                 "http://here/health",
                 "/predictions",
@@ -61,7 +61,7 @@ async def test_who_waits_too_long_gets_503_once_and_nothing_is_made(
     with held(house):
         replies = await asyncio.gather(*(house.http.post(path, json=body, headers=h) for h in (key, {})))
         patch = await house.http.patch(f"/models/{model}", json={"description": "new"})
-    assert asyncio.get_running_loop().time() - began < 4
+    assert asyncio.get_running_loop().time() - began < 10
     problem = {"detail": "The platform can't take this now; try again shortly.", "status": 503}
     for reply in (*replies, patch):
         assert (reply.status_code, reply.json()) == (503, problem)

@@ -78,7 +78,7 @@ async def test_a_model_that_does_not_answer_a_cancel_holds_up_nobody(
     made = await house.create(await house.add_model("a"))
     await house.until(made, "processing")
     canceling = asyncio.create_task(house.http.post(f"/predictions/{made['id']}/cancel"))
-    await asyncio.wait_for(asked.wait(), 5)
+    await asyncio.wait_for(asked.wait(), 30)
     assert (await house.create(await house.add_model("b"), wait=True))["status"] == "succeeded"
     gate.set()
     await canceling
