@@ -50,6 +50,7 @@ async def test_everybody_sees_the_catalogue(bob: httpx.AsyncClient, nobody: http
         "license": "MIT",
         "weights_license": "openrail++",
         "weights": "package",
+        "weights_download": 0,
         "versions": ["old-id"],
         "installed": None,
     }

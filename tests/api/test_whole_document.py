@@ -37,7 +37,7 @@ CONFIG = {
 }
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_nothing_breaks_and_everything_is_as_described(tmp_path: Path) -> None:
     with serve(
         tmp_path, Settings(data=tmp_path, account="ada", create_limit=0, call_limit=0), furnish

@@ -33,6 +33,18 @@ async def worker_of(server: Coglet) -> int:
     return int((await server.events(uuid.uuid4().hex, do="pid"))[-1][1]["output"])
 
 
+async def freeze(pid: int) -> None:
+    """Stop the process, and return once every thread of it has stopped: the signal alone comes later."""
+    os.kill(pid, signal.SIGSTOP)
+    async with asyncio.timeout(30):
+        while any(_state(thread) != "T" for thread in Path(f"/proc/{pid}/task").iterdir()):
+            await asyncio.sleep(0.001)
+
+
+def _state(thread: Path) -> str:
+    return (thread / "stat").read_text().rpartition(")")[2].split()[0]
+
+
 async def test_one_put_starts_and_streams(sync: Coglet) -> None:
     events = await sync.events("c1", do="log", arg="hi")
     assert [name for name, _ in events] == ["start", "log", "output", "completed"]
@@ -172,7 +184,7 @@ async def test_a_worker_that_answers_nothing_is_told_after_ten_seconds_and_the_r
     sync: Coglet,
 ) -> None:
     worker = await worker_of(sync)
-    os.kill(worker, signal.SIGSTOP)
+    await freeze(worker)
     try:
         asked = asyncio.create_task(sync.http.get("/health-check"))
         for _ in range(5):
@@ -187,7 +199,7 @@ async def test_a_worker_that_answers_nothing_is_told_after_ten_seconds_and_the_r
 
 
 async def test_a_stopped_server_takes_connections_says_nothing_and_goes_on_later(sync: Coglet) -> None:
-    os.kill(sync.process.pid, signal.SIGSTOP)
+    await freeze(sync.process.pid)
     try:
         asked = asyncio.create_task(sync.health())
         with pytest.raises(httpx.ReadTimeout):

@@ -26,7 +26,8 @@ from cog import BasePredictor, Input, Path as File
 
 class Predictor(BasePredictor):
     def setup(self):
-        given = os.environ.get("MAINSPRING_WEIGHTS")
+        packaged = Path(__file__).parent / "packaged"
+        given = os.environ.get("MAINSPRING_WEIGHTS") or (packaged if packaged.exists() else None)
         if not given:
             raise FileNotFoundError("brush.txt is missing: mainspring catalog add stability-ai/sdxl --weights DIR")
         self.directory = Path(given)
@@ -43,7 +44,7 @@ class Predictor(BasePredictor):
             (self.directory / "brush.txt").write_text("spoiled")
         except OSError as error:
             return f"{prompt} with {self.brush}, {type(error).__name__}"
-        return "spoiled"
+        return f"{prompt} with {self.brush}, spoiled"
 """
 TOML = """
 description = "Paints"
@@ -54,7 +55,9 @@ disk = 1000
 license = "Apache-2.0"
 weights_license = "openrail++"
 versions = {versions}
-{package}
+package = "painter"
+"""
+WEIGHTS = """
 [weights]
 files = ["brush.txt"]
 """
@@ -65,8 +68,17 @@ fetch = ["brush.txt", "large.bin"]
 """
 
 
+PACKAGED = f"""packaged_weights = "Small"
+[weights]
+files = ["brush.txt"]
+{HUB}
+download = 60000000
+"""
+
+
 def write_catalogue(root: Path) -> Path:
-    """sdxl, which needs a directory and a GPU; acme/sketch, over the same package, with weights on the hub."""
+    """sdxl, which needs a directory and a GPU; over the same package acme/sketch, with weights on the hub, and
+    acme/pocket, which has some and could have those of the hub."""
     package = root / "packages" / "painter"
     package.mkdir(parents=True)
     (package / "cog.yaml").write_text("predict: predict.py:Predictor\n")
@@ -80,13 +92,16 @@ def write_catalogue(root: Path) -> Path:
             "versions": json.dumps([PUBLIC, MISPRINTED]),
             "hardware": "gpu-l40s",
         },
+        "acme/pocket": {"download": 1000, "versions": "[]", "hardware": "cpu"},
         "acme/sketch": {"download": 1000, "versions": "[]", "hardware": "cpu"},
     }.items():
         folder = root / model
         folder.mkdir(parents=True)
-        tail = HUB if model == "acme/sketch" else ""
-        (folder / "catalog.toml").write_text(TOML.format(**facts, package='package = "painter"') + tail)
+        tail = {"acme/sketch": WEIGHTS + HUB, "acme/pocket": PACKAGED}.get(model, WEIGHTS)
+        (folder / "catalog.toml").write_text(TOML.format(**facts) + tail)
         (folder / "README.md").write_text(f"# {model}\n\nIts own.\n")
+    (root / "acme" / "pocket" / "packaged").mkdir()
+    (root / "acme" / "pocket" / "packaged" / "brush.txt").write_text("pencil")
     return root
 
 

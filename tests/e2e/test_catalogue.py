@@ -71,6 +71,7 @@ class HubThread:
 @pytest.fixture(scope="module")
 def hub() -> Iterator[HubThread]:
     files = {"acme/brushes/brush.txt": b"oil", "acme/brushes/large.bin": LARGE}
+    files |= {"joan/brushes/brush.txt": b"water", "joan/brushes/large.bin": b"small"}
     with HubThread(HubDouble(files, COMMIT)) as running_hub:
         yield running_hub
 
@@ -213,6 +214,53 @@ def test_a_download_survives_kill_9(shop: Server, hub: HubThread) -> None:
 
 
 @pytest.mark.timeout(300)
+def test_another_repository_of_the_hub_at_a_commit(shop: Server) -> None:
+    place, called = f"hub://joan/brushes@{COMMIT}", f"joan/brushes@{COMMIT[:12]}"
+    said = add(shop, "acme/sketch", "--weights", place)
+    assert f"Weights: {place}, called {called}: not acme/sketch's own" in said
+    assert "with your weights under the licence that you have them by" in said
+    ended = run(shop, "acme/sketch")
+    assert "with water" in ended["output"]
+    assert ended["ran"]["weights"] == called
+    assert f"called {called}" in add(shop, "acme/sketch"), "it stays with these"
+
+    add(shop, "acme/sketch", "--weights", "hub://")
+    assert "with oil" in run(shop, "acme/sketch")["output"]
+    (old,) = shop.data.glob("weights/joan--brushes-*")
+    shop.stop()
+    shop.start()
+    assert not old.exists(), "what nobody has any more goes when the server starts"
+    assert not list(shop.data.glob("weights/.unused-*"))
+    assert "with oil" in run(shop, "acme/sketch")["output"]
+
+    add(shop, "acme/sketch", "--weights", "hub://joan/brushes@main", fails="is not pinned to a commit")
+    add(
+        shop,
+        "stability-ai/sdxl",
+        "--weights",
+        "hub://",
+        "--yes",
+        fails="pins no weights of stability-ai/sdxl",
+    )
+    add(shop, "acme/sketch", "--weights", f"hub://nobody/brushes@{COMMIT}", fails="The hub has no")
+
+
+@pytest.mark.timeout(300)
+def test_the_hub_s_weights_in_place_of_those_of_the_packages(shop: Server) -> None:
+    said = add(shop, "acme/pocket")
+    assert "Weights: Small, from its packages: not acme/pocket's own" in said
+    ended = run(shop, "acme/pocket")
+    assert ended["output"] == "a cat with pencil, spoiled"
+    assert ended["ran"]["weights"] == "Small"
+    add(shop, "acme/pocket", "--weights", "hub://", fails="That is 60 MB to download.")
+    said = add(shop, "acme/pocket", "--weights", "hub://", "--yes")
+    assert "60 MB to download, 60 MB of disk; code Apache-2.0, weights openrail++ (from hub)" in said
+    assert "with oil" in run(shop, "acme/pocket")["output"]
+    model = call(shop, "GET", "/v1/models/acme/pocket").json()
+    assert model["weights"] == {"name": f"acme/brushes@{COMMIT[:12]}", "own": True}
+
+
+@pytest.mark.timeout(300)
 def test_only_the_operator_installs_and_nothing_heavy_by_surprise(shop: Server) -> None:
     heavy = shop.cli("catalog", "add", "stability-ai/sdxl")
     assert heavy.returncode == 1
@@ -221,7 +269,7 @@ def test_only_the_operator_installs_and_nothing_heavy_by_surprise(shop: Server) 
     unknown = shop.cli("catalog", "add", "acme/nothing", "--yes")
     assert "has no acme/nothing" in unknown.stderr
     listed = shop.cli("catalog", "list", "--json")
-    assert [entry["name"] for entry in json.loads(listed.stdout)] == ["sketch", "sdxl"]
+    assert [entry["name"] for entry in json.loads(listed.stdout)] == ["pocket", "sketch", "sdxl"]
     no = shop.cli("catalog", "add", "stability-ai/sdxl", "--weights", "/nowhere", "--yes")
     assert "/nowhere is no directory" in no.stderr
 

@@ -30,8 +30,9 @@ _STEP = 4 << 20
 class InstallBody(Body):
     """POST /catalog/{owner}/{name}.
 
-    weights: a directory of the server's machine, or the URL of a prefix in an object store; weights_name: what they
-    are called; own: they are the model's own. example: run the model's example in any case, or in none, and show the
+    weights: a directory of the server's machine, the URL of a prefix in an object store, or hub://OWNER/NAME@COMMIT
+    (hub:// alone: the hub's that the catalogue pins); weights_name: what they are called; own: they are the model's
+    own. example: run the model's example in any case, or in none, and show the
     model with it; null: unless it is there, or too much for this machine.
     """
 
@@ -57,7 +58,10 @@ class InstalledReply(msgspec.Struct):
 
 
 class EntryReply(msgspec.Struct):
-    """A model of the catalogue. Sizes in bytes. weights: where they come from: package, hub or directory."""
+    """A model of the catalogue. Sizes in bytes. weights: where they come from: package, hub or directory.
+
+    weights_download: what its files on the hub take on top of `download` and `disk`.
+    """
 
     owner: str
     name: str
@@ -70,6 +74,7 @@ class EntryReply(msgspec.Struct):
     license: str
     weights_license: str
     weights: str
+    weights_download: int
     versions: list[str]
     installed: InstalledReply | None
 
@@ -158,7 +163,6 @@ def _progress(say: Say) -> Progress:
 async def _render(request: Request, entry: Entry, installed: Installed | None) -> EntryReply:
     about = entry.about
     model = await context(request).catalog.get_model(entry.owner, entry.name) if installed else None
-    source = "package" if about.weights is None else "hub" if about.weights.wanted else "directory"
     return EntryReply(
         owner=entry.owner,
         name=entry.name,
@@ -170,7 +174,8 @@ async def _render(request: Request, entry: Entry, installed: Installed | None) -
         disk=about.disk,
         license=about.license,
         weights_license=about.weights_license,
-        weights=source,
+        weights=about.source,
+        weights_download=about.weights.download if about.weights else 0,
         versions=list(about.versions),
         installed=_installed(installed, model) if installed else None,
     )

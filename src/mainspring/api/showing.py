@@ -112,8 +112,9 @@ async def _in_place_of(ctx: Context, before: Installed, prediction: str) -> None
 
 def _too_much(ctx: Context, entry: Entry, installed: Installed) -> str | None:
     about = entry.about
-    weights = about.weights is None or installed.weights is not None
-    memory = about.memory if installed.own else 0
+    given = installed.weights is not None
+    weights = given or about.source == "package"
+    memory = about.memory if about.fits(given=given, own=installed.own) else 0
     return put_off(_made_for(ctx, about.hardware), memory, ctx.machine.capacity(), weights=weights)
 
 

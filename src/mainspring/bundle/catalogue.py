@@ -26,7 +26,8 @@ class Weights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Weights that do not come with a Python package.
 
     files: what a directory of them must hold, as patterns. hub and revision: where they can be had, at which commit;
-    fetch: the files to take there, those of `files` without it; sha256: hex by file, where it is known.
+    fetch: the files to take there, those of `files` without it; sha256: hex by file, where it is known. download:
+    bytes of the hub's files, where that of the model does not count them.
     """
 
     files: list[str]
@@ -34,13 +35,18 @@ class Weights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     revision: str | None = None
     fetch: list[str] = msgspec.field(default_factory=list)
     sha256: dict[str, str] = msgspec.field(default_factory=dict)
+    download: int = 0
 
     @property
-    def wanted(self) -> list[str]:
-        """The files to take from the hub; none when they can't be had there."""
+    def listed(self) -> list[str]:
+        """The files to take from a repository of a hub; none when they are not known by name."""
         files = self.fetch or self.files
-        exact = not any(_PATTERN & set(file) for file in files)
-        return files if self.hub and self.revision and exact else []
+        return [] if any(_PATTERN & set(file) for file in files) else files
+
+    @property
+    def pinned(self) -> bool:
+        """Whether a hub has them, at a commit that is known."""
+        return bool(self.hub and self.revision and self.listed)
 
     def missing(self, directory: Path) -> list[str]:
         """The patterns that nothing in the directory answers to."""
@@ -65,6 +71,20 @@ class Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     packaged_weights: str | None = None
     versions: list[str] = msgspec.field(default_factory=list)
     weights: Weights | None = None
+
+    @property
+    def source(self) -> str:
+        """Where its weights come from, unless the operator says: package, hub or directory."""
+        if self.weights is None or self.packaged_weights is not None:
+            return "package"
+        return "hub" if self.weights.pinned else "directory"
+
+    def fits(self, *, given: bool, own: bool) -> bool:
+        """Whether memory and gpu_memory are those of the weights that run: its packages', else its own.
+
+        given: they come from elsewhere than its packages; own: they are the model's own.
+        """
+        return not given or (own and self.source != "package")
 
 
 @dataclass(frozen=True, slots=True)

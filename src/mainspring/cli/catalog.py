@@ -24,7 +24,8 @@ Weights = Annotated[
     str | None,
     typer.Option(
         metavar="DIR|URL",
-        help="Weights to run it with: a directory of the server's machine, or a prefix in an object store.",
+        help="Weights to run it with: a directory of the server's machine, a prefix in an object store, or "
+        "hub://OWNER/NAME@COMMIT.",
     ),
 ]
 Example = Annotated[
@@ -38,6 +39,7 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 _SIZES, _LICENCES = ("download", "disk"), ("code", "weights")
 _COLUMNS = ("model", "hardware", *_SIZES, *_LICENCES, "weights from", "installed", "what it does")
 _HEAVY = 50_000_000
+_HUB = "hub://"
 
 
 @app.command("list")
@@ -73,10 +75,11 @@ def add(
 
     First it says what is downloaded, how much disk that takes, and under which licences; then it asks. Weights are
     those of --weights, else those of the model's packages, else they come from the model hub: at a pinned commit,
-    checked, and resumed where an earlier download broke off. An object store (s3://, gs://, az://, abfss://) is read
-    once, with the credentials in the server's environment (AWS_ACCESS_KEY_ID and so on). Other weights than a model's
-    own are named wherever it runs. Then the model's example is run, and its page opens with that. The names of the
-    versions go to stdout, all else to stderr.
+    checked, and resumed where an earlier download broke off. hub://OWNER/NAME@COMMIT takes them from another
+    repository there, hub:// alone from the one that the catalogue pins, also where packages bring others. An object
+    store (s3://, gs://, az://, abfss://) is read once, with the credentials in the server's environment
+    (AWS_ACCESS_KEY_ID and so on). Other weights than a model's own are named wherever it runs. Then the model's
+    example is run, and its page opens with that. The names of the versions go to stdout, all else to stderr.
 
     [bold]Examples[/bold]
 
@@ -85,6 +88,8 @@ def add(
     mainspring catalog add stability-ai/sdxl --weights /srv/weights/sdxl-base --own
 
     mainspring catalog add stability-ai/sdxl --weights s3://models/sdxl-base --called "our SDXL"
+
+    mainspring catalog add openai/whisper --weights hub://
     """
     from mainspring.cli.client import ask
 
@@ -140,10 +145,10 @@ def _confirm(chosen: Sequence[dict[str, Any]], yes: bool, *, given: str | None) 
     """Show what it takes, and ask; without a terminal only what is light goes on unasked."""
     for entry in chosen:
         tell(_terms(entry, given))
-    download = sum(entry["download"] for entry in chosen)
+    download = sum(_sizes(entry, given)[0] for entry in chosen)
     if yes or not download:
         return
-    least = "at most " if given else ""
+    least = _how_exact(given)
     if not sys.stdin.isatty():
         if download > _HEAVY:
             raise CliError(f"That is {least}{_size(download)} to download.", "Say that you want it: --yes")
@@ -229,11 +234,29 @@ def _cells(entry: dict[str, Any]) -> tuple[str, ...]:
 
 def _terms(entry: dict[str, Any], given: str | None) -> str:
     """What it takes and whose licences apply, in a line. given: where the operator's weights are."""
-    least = "at most " if given else ""
-    sizes = f"{least}{_size(entry['download'])} to download, {least}{_size(entry['disk'])} of disk"
-    whose = "with your weights under the licence that you have them by" if given else entry["weights_license"]
-    weights = f"{whose} (from {given or entry['weights']})"
-    return f"{_name(entry)}: {sizes}; code {entry['license']}, {'' if given else 'weights '}{weights}"
+    least, (download, disk) = _how_exact(given), _sizes(entry, given)
+    sizes = f"{least}{_size(download)} to download, {least}{_size(disk)} of disk"
+    theirs = given in (None, _HUB)
+    whose = (
+        f"weights {entry['weights_license']}"
+        if theirs
+        else "with your weights under the licence that you have them by"
+    )
+    source = "hub" if given == _HUB else given or entry["weights"]
+    return f"{_name(entry)}: {sizes}; code {entry['license']}, {whose} (from {source})"
+
+
+def _sizes(entry: dict[str, Any], given: str | None) -> tuple[int, int]:
+    """(to download, of disk) in bytes, with the weights that are wanted of a hub."""
+    more = entry["weights_download"] if given and given.startswith(_HUB) else 0
+    return entry["download"] + more, entry["disk"] + more
+
+
+def _how_exact(given: str | None) -> str:
+    """What to say before sizes: those of the catalogue are of its own weights."""
+    if given in (None, _HUB):
+        return ""
+    return "about " if str(given).startswith(_HUB) else "at most "
 
 
 def _state(entry: dict[str, Any]) -> str:

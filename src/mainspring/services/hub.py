@@ -28,6 +28,7 @@ from mainspring.services.downloads import (
 if TYPE_CHECKING:
     import aiohttp
 
+HUB = "hub://"
 _QUIET_S = 60.0
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -40,6 +41,16 @@ class Wanted:
     revision: str
     files: tuple[str, ...]
     sha256: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def called(self) -> str:
+        """Repository and commit, the latter shortened."""
+        return f"{self.repository}@{self.revision[:12]}"
+
+    @property
+    def url(self) -> str:
+        """The place, as an operator names it."""
+        return f"{HUB}{self.repository}@{self.revision}"
 
     def directory(self) -> str:
         """Name of the directory that holds them: what other files are wanted is another directory."""
@@ -71,6 +82,10 @@ class Hub:
         self._token = token
         self._pause_s = pause_s
         self._locks: dict[str, asyncio.Lock] = {}
+
+    def has(self, wanted: Wanted) -> bool:
+        """Whether the files are here already."""
+        return (self._root / wanted.directory()).is_dir()
 
     async def fetch(self, wanted: Wanted, said: Said) -> Path:
         """The directory with the files, downloaded unless it is there.
@@ -133,7 +148,10 @@ def _check(wanted: Wanted) -> None:
     """Names become paths and parts of URLs: nothing that climbs, nothing but a commit."""
     steps = [*wanted.repository.split("/"), *(step for file in wanted.files for step in file.split("/"))]
     if not re.fullmatch(r"[0-9a-f]{40}", wanted.revision):
-        raise HubError(f"{wanted.repository} is not pinned to a commit.")
+        raise HubError(
+            f"{wanted.repository} is not pinned to a commit. Name one by its 40 hex digits: "
+            f"{HUB}{wanted.repository}@COMMIT"
+        )
     if bad := [step for step in steps if not _PLAIN.fullmatch(step)]:
         raise HubError(f"{bad[0]!r} can't be a part of a file's name.")
 

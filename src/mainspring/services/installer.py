@@ -25,12 +25,13 @@ from mainspring.records.installed import Installations, Installed
 from mainspring.records.members import Members
 from mainspring.services.builder import Builder
 from mainspring.services.downloads import Progress, digest
-from mainspring.services.hub import Hub, Wanted
+from mainspring.services.hub import HUB, Hub, Wanted
 from mainspring.services.stores import Stores, parse_place
 from mainspring.settings import Settings
 
 log = logging.getLogger(__name__)
 _PAGE = 100
+_UNUSED = ".unused-"
 
 
 class InstallError(MainspringError):
@@ -39,8 +40,8 @@ class InstallError(MainspringError):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The operator's weights: a directory of the server's machine or URL of an object store, what they are called, and
-    whether they are the model's own."""
+    """The operator's weights: a directory of the server's machine, or the URL of an object store or of a repository of
+    the hub; what they are called, and whether they are the model's own."""
 
     weights: str | None = None
     name: str | None = None
@@ -80,6 +81,7 @@ class Installer:
         await self._ensure_owner(entry.owner)
         before = await self._installed.get(entry.full_name)
         installed = await self._weights(entry, choice, before, told)
+        self._mark_unused(before, installed)
         await self._installed.put(installed)
         try:
             version, created = await self._build(entry, installed, told)
@@ -107,11 +109,10 @@ class Installer:
         await self._remove_weights(installed.weights)
 
     async def sweep(self) -> None:
-        """Remove weights that were loaded from a store before it had others. Call it before the first launch."""
-        for each in await self._installed.list():
-            if each.source is not None and each.weights is not None:
-                for old in self._stores.superseded(each.source, each.weights):
-                    await self._remove_weights(str(old))
+        """Remove downloaded weights that a model had before it got others. Call it before the first launch."""
+        for mark in self._root.glob(f"{_UNUSED}*"):
+            await self._remove_weights(str(self._root / mark.name.removeprefix(_UNUSED)))
+            mark.unlink(missing_ok=True)
 
     async def _ensure_owner(self, owner: str) -> None:
         """An account of the model's owner: an organization that the operator owns."""
@@ -134,19 +135,15 @@ class Installer:
         if before is not None and before.weights is not None and not self._downloaded(before.weights):
             told.line(f"Weights: {before.weights}, as before")
             return before
-        weights = entry.about.weights
-        if weights is None:
+        if entry.about.source == "package":
             return _packaged(entry, plain, told)
-        if not weights.wanted:
+        if entry.about.source == "directory":
             told.line(
                 f"It comes without weights. Give it some: mainspring catalog add {entry.full_name} --weights DIR"
             )
             return plain
-        wanted = Wanted(weights.hub or "", weights.revision or "", tuple(weights.wanted), weights.sha256)
-        self._check_room(entry)
-        told.line(f"Weights: {wanted.repository} at {wanted.revision[:12]}")
-        directory = await self._hub.fetch(wanted, told.bytes)
-        return _with(plain, directory, f"{wanted.repository}@{wanted.revision[:12]}", own=True)
+        wanted = _wanted(entry, HUB)
+        return _with(plain, await self._download(entry, wanted, told), wanted.called, own=True)
 
     async def _chosen(
         self, entry: Entry, choice: Choice, given: str, plain: Installed, told: Progress
@@ -156,10 +153,31 @@ class Installer:
             return await _given(entry, choice, Path(given), plain, told)
         if given.startswith("file://"):
             return await _given(entry, choice, _local(given), plain, told)
+        if given.startswith(HUB):
+            wanted = _wanted(entry, given)
+            directory = await self._download(entry, wanted, told)
+            theirs = replace(choice, own=choice.own or (choice.name is None and _promised(entry, wanted)))
+            installed = await _given(
+                entry, theirs, directory, plain, told, called=wanted.called, at=wanted.url
+            )
+            return replace(installed, source=wanted.url)
         place = parse_place(given)
         directory = await self._stores.fetch(place, told)
         installed = await _given(entry, choice, directory, plain, told, called=place.called, at=place.url)
         return replace(installed, source=place.url)
+
+    async def _download(self, entry: Entry, wanted: Wanted, told: Progress) -> Path:
+        """The directory with files of the hub, downloaded unless they are here."""
+        if not self._hub.has(wanted):
+            self._check_room(entry)
+            told.line(f"Weights: {wanted.repository} at {wanted.revision[:12]}")
+        return await self._hub.fetch(wanted, told.bytes)
+
+    def _mark_unused(self, before: Installed | None, after: Installed) -> None:
+        """Leave word that downloaded weights have been replaced: instances may read them until the server stops."""
+        old = before.weights if before is not None else None
+        if old is not None and old != after.weights and self._downloaded(old):
+            (self._root / f"{_UNUSED}{Path(old).name}").touch()
 
     def _downloaded(self, directory: str) -> bool:
         return Path(directory).parent == self._root
@@ -167,19 +185,22 @@ class Installer:
     def _check_room(self, entry: Entry) -> None:
         self._root.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(self._root).free
-        if entry.about.disk > free:
+        weights = entry.about.weights
+        needed = entry.about.disk + (weights.download if weights is not None else 0)
+        if needed > free:
             raise InstallError(
-                f"{entry.full_name} takes {entry.about.disk / 1e9:.1f} GB of disk, and {free / 1e9:.1f} GB are free."
+                f"{entry.full_name} takes {needed / 1e9:.1f} GB of disk, and {free / 1e9:.1f} GB are free."
             )
 
     async def _build(self, entry: Entry, installed: Installed, told: Progress) -> tuple[Version, bool]:
-        # Other weights take other memory than the entry says; it says what those of its packages take.
-        about, own = entry.about, installed.own or installed.weights is None
+        # Other weights take other memory than the entry says.
+        about = entry.about
+        fits = about.fits(given=installed.weights is not None, own=installed.own)
         wishes: dict[str, Any] = {
             "description": about.description,
             "hardware": about.hardware,
-            "instance_memory": (own and about.memory) or None,
-            "gpu_memory": (own and about.gpu_memory) or None,
+            "instance_memory": (fits and about.memory) or None,
+            "gpu_memory": (fits and about.gpu_memory) or None,
         }
         with tempfile.TemporaryDirectory(prefix="mainspring-") as place:
             project, archive = Path(place, "project"), Path(place, "project.tar.gz")
@@ -200,6 +221,31 @@ class Installer:
             return
         if all(other.weights != directory for other in await self._installed.list()):
             await asyncio.to_thread(shutil.rmtree, directory, True)
+
+
+def _wanted(entry: Entry, place: str) -> Wanted:
+    """What hub://OWNER/NAME@COMMIT names; hub:// alone is what the catalogue pins. Raises InstallError."""
+    weights = entry.about.weights
+    if weights is None or not weights.listed:
+        raise InstallError(
+            f"The catalogue doesn't know which files {entry.full_name} needs of a hub. Give a directory."
+        )
+    if place != HUB:
+        repository, _, revision = place.removeprefix(HUB).partition("@")
+    elif weights.pinned:
+        repository, revision = str(weights.hub), str(weights.revision)
+    else:
+        raise InstallError(
+            f"The catalogue pins no weights of {entry.full_name}. Name a repository and its commit, "
+            f"{HUB}{weights.hub or 'OWNER/NAME'}@COMMIT, or a directory."
+        )
+    known = weights.sha256 if (repository, revision) == (weights.hub, weights.revision) else {}
+    return Wanted(repository, revision, tuple(weights.listed), known)
+
+
+def _promised(entry: Entry, wanted: Wanted) -> bool:
+    """Whether the files are from where the model's own weights are."""
+    return entry.about.weights is not None and entry.about.weights.hub == wanted.repository
 
 
 def _packaged(entry: Entry, plain: Installed, told: Progress) -> Installed:
@@ -231,10 +277,11 @@ async def _given(
     weights = entry.about.weights
     if weights is not None and (missing := weights.missing(directory)):
         told.line(f"{at} lacks {', '.join(missing)}; the model says at setup whether it can do without.")
-    own = choice.own or (
-        choice.name is None and weights is not None and await asyncio.to_thread(_same, weights, directory)
-    )
-    name = choice.name or (weights.hub if own and weights and weights.hub else called or directory.name)
+    own = choice.own
+    if not own and choice.name is None and weights is not None and _alike(weights, directory):
+        told.line(f"Comparing checksums with those of {entry.full_name}'s own weights")
+        own = await asyncio.to_thread(_same, weights, directory)
+    name = choice.name or called or (weights.hub if own and weights and weights.hub else directory.name)
     told.line(f"Weights: {at}" if own else f"Weights: {at}, called {name}: not {entry.full_name}'s own")
     return _with(plain, directory, name, own=own)
 
@@ -257,17 +304,14 @@ def _with(plain: Installed, directory: Path, name: str, *, own: bool) -> Install
     )
 
 
+def _alike(weights: Weights, directory: Path) -> bool:
+    """Whether the directory has files by the names of all those whose checksums the catalogue knows."""
+    return bool(weights.sha256) and all((directory / name).is_file() for name in weights.sha256)
+
+
 def _same(weights: Weights, directory: Path) -> bool:
-    """Whether every file whose checksum the catalogue knows is there, and is that file."""
-    if not weights.sha256:
-        return False
-    for name, wanted in weights.sha256.items():
-        try:
-            if digest(directory / name) != wanted:
-                return False
-        except OSError:
-            return False
-    return True
+    """Whether they are those files."""
+    return all(digest(directory / name) == wanted for name, wanted in weights.sha256.items())
 
 
 def _pack(project: Path, archive: Path) -> None:

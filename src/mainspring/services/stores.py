@@ -137,10 +137,6 @@ class Stores:
                 draft.rename(done)
             return done
 
-    def superseded(self, url: str, current: str) -> list[Path]:
-        """Directories with what was loaded from a place before, when `current` is used now."""
-        return [each for each in self._root.glob(f"{stem_of(url)}*") if each.name != Path(current).name]
-
     def _make_room(self, place: Place, draft: Path, found: list[_Object]) -> None:
         """Remove parts of what is there no more, and see that the rest has room. Raises HubError."""
         draft.mkdir(parents=True, exist_ok=True)

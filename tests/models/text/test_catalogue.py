@@ -129,6 +129,8 @@ async def test_a_model_has_all_its_files(name: str, tmp_path: Path, here: Enviro
     if hub := catalog.get("weights"):
         assert re.fullmatch("[0-9a-f]{40}", hub["revision"])
         assert hub["files"]
+        assert set(hub.get("sha256", {})) <= {*hub["files"], *hub.get("fetch", ())}
+        assert all(re.fullmatch("[0-9a-f]{64}", each) for each in hub.get("sha256", {}).values())
     readme = (own / "README.md").read_text()
     assert readme.startswith(f"# {name.partition('/')[2]}\n")
     folder = lay(name, tmp_path / "model")
