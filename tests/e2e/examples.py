@@ -36,6 +36,7 @@ def several(server: Server) -> list[str]:
     newest = call(server, "GET", "/v1/predictions")["results"][:4]
     ended = [call(server, "GET", f"/v1/predictions/{each['id']}") for each in newest]
     answers = {each["input"]["prompt"]: "".join(each["output"]) for each in ended}
+    assert "".join(answers.values()), "nobody said anything"
     three = [answers[f"Tell me about {metal}."] for metal in ("copper", "iron", "gold")]
     return [*("- " + " ".join(answer.split()) for answer in three), *f"{answers['And tin?']}\n".splitlines()]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import time
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -61,17 +62,18 @@ WEIGHTS = """
 [weights]
 files = ["brush.txt"]
 """
-HUB = f"""
+ON_HUB = f"""
+[weights]
+files = ["brush.txt", "*.bin"]
 hub = "acme/brushes"
 revision = "{COMMIT}"
 fetch = ["brush.txt", "large.bin"]
+sha256 = {{"large.bin" = "{sha256(LARGE).hexdigest()}"}}
 """
 
 
 PACKAGED = f"""packaged_weights = "Small"
-[weights]
-files = ["brush.txt"]
-{HUB}
+{ON_HUB}
 download = 60000000
 """
 
@@ -97,7 +99,7 @@ def write_catalogue(root: Path) -> Path:
     }.items():
         folder = root / model
         folder.mkdir(parents=True)
-        tail = {"acme/sketch": WEIGHTS + HUB, "acme/pocket": PACKAGED}.get(model, WEIGHTS)
+        tail = {"acme/sketch": ON_HUB, "acme/pocket": PACKAGED}.get(model, WEIGHTS)
         (folder / "catalog.toml").write_text(TOML.format(**facts) + tail)
         (folder / "README.md").write_text(f"# {model}\n\nIts own.\n")
     (root / "acme" / "pocket" / "packaged").mkdir()

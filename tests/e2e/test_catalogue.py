@@ -246,6 +246,25 @@ def test_another_repository_of_the_hub_at_a_commit(shop: Server) -> None:
 
 
 @pytest.mark.timeout(300)
+def test_a_model_s_own_weights_are_known_by_their_checksums(shop: Server, tmp_path: Path) -> None:
+    for name, large in (("mine", LARGE), ("other", LARGE + b"!")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "brush.txt").write_text("wax")
+        (tmp_path / name / "large.bin").write_bytes(large)
+    add(shop, "acme/sketch", "--weights", tmp_path / "other")
+    other = call(shop, "GET", "/v1/models/acme/sketch").json()["weights"]
+    assert other == {"name": "other", "own": False}
+    said = add(shop, "acme/sketch", "--weights", tmp_path / "mine")
+    assert "Comparing checksums with those of acme/sketch's own weights" in said
+    mine = call(shop, "GET", "/v1/models/acme/sketch").json()["weights"]
+    assert mine == {"name": "acme/brushes", "own": True}
+    (tmp_path / "mine" / "larger.bin").write_bytes(LARGE)
+    add(shop, "acme/sketch", "--weights", tmp_path / "mine")
+    more = call(shop, "GET", "/v1/models/acme/sketch").json()["weights"]
+    assert more == {"name": "mine", "own": False}, "the model may load the other file"
+
+
+@pytest.mark.timeout(300)
 def test_the_hub_s_weights_in_place_of_those_of_the_packages(shop: Server) -> None:
     said = add(shop, "acme/pocket")
     assert "Weights: Small, from its packages: not acme/pocket's own" in said

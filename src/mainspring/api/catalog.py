@@ -32,8 +32,8 @@ class InstallBody(Body):
 
     weights: a directory of the server's machine, the URL of a prefix in an object store, or hub://OWNER/NAME@COMMIT
     (hub:// alone: the hub's that the catalogue pins); weights_name: what they are called; own: they are the model's
-    own. example: run the model's example in any case, or in none, and show the
-    model with it; null: unless it is there, or too much for this machine.
+    own. example: run the model's example in any case, or in none, and show the model with it; null: unless it is there,
+    or too much for this machine.
     """
 
     weights: str | None = None

@@ -26,7 +26,7 @@ from mainspring.records.members import Members
 from mainspring.services.builder import Builder
 from mainspring.services.downloads import Progress, digest
 from mainspring.services.hub import HUB, Hub, Wanted
-from mainspring.services.stores import Stores, parse_place
+from mainspring.services.stores import Place, Stores, parse_place
 from mainspring.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -148,21 +148,19 @@ class Installer:
     async def _chosen(
         self, entry: Entry, choice: Choice, given: str, plain: Installed, told: Progress
     ) -> Installed:
-        """The operator's weights: where they lie, or brought from their store."""
+        """The operator's weights: where they lie, or brought from the hub or their store."""
         if "://" not in given:
             return await _given(entry, choice, Path(given), plain, told)
         if given.startswith("file://"):
             return await _given(entry, choice, _local(given), plain, told)
+        place: Wanted | Place
         if given.startswith(HUB):
-            wanted = _wanted(entry, given)
-            directory = await self._download(entry, wanted, told)
-            theirs = replace(choice, own=choice.own or (choice.name is None and _promised(entry, wanted)))
-            installed = await _given(
-                entry, theirs, directory, plain, told, called=wanted.called, at=wanted.url
-            )
-            return replace(installed, source=wanted.url)
-        place = parse_place(given)
-        directory = await self._stores.fetch(place, told)
+            place = _wanted(entry, given)
+            directory = await self._download(entry, place, told)
+            choice = replace(choice, own=choice.own or (choice.name is None and _promised(entry, place)))
+        else:
+            place = parse_place(given)
+            directory = await self._stores.fetch(place, told)
         installed = await _given(entry, choice, directory, plain, told, called=place.called, at=place.url)
         return replace(installed, source=place.url)
 
@@ -305,8 +303,11 @@ def _with(plain: Installed, directory: Path, name: str, *, own: bool) -> Install
 
 
 def _alike(weights: Weights, directory: Path) -> bool:
-    """Whether the directory has files by the names of all those whose checksums the catalogue knows."""
-    return bool(weights.sha256) and all((directory / name).is_file() for name in weights.sha256)
+    """Whether the directory has the files whose checksums the catalogue knows, and none to be loaded in their place."""
+    known, kinds = set(weights.sha256), {Path(name).suffix for name in weights.sha256}
+    found = (path for pattern in weights.files for path in directory.glob(pattern))
+    there = {str(path.relative_to(directory)) for path in found if path.suffix in kinds}
+    return bool(known) and there <= known and all((directory / name).is_file() for name in known)
 
 
 def _same(weights: Weights, directory: Path) -> bool:
